@@ -3,6 +3,7 @@
 //! Layers, arrows one way: `http` → `log` → `store`, all of them → `domain`.
 
 pub mod domain;
+pub mod http;
 pub mod json;
 pub mod log;
 pub mod store;

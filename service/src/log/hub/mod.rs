@@ -1,5 +1,8 @@
 //! Who follows which session, and the hints that there is something new.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

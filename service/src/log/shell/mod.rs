@@ -1,5 +1,8 @@
 //! Carries out what the committer says: calls the store, answers the callers, keeps the time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

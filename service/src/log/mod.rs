@@ -5,6 +5,8 @@
 
 mod committer;
 mod error;
+#[cfg(test)]
+mod fake_store;
 mod hub;
 mod metrics;
 mod shell;

@@ -210,7 +210,8 @@ impl Committer {
             lane.waiting.iter_mut().for_each(|item| item.suspect = true);
         }
         // Those past their deadline are dropped on the way into the next batch, or by the delay.
-        let has_failed = !any_refused && !left.is_empty();
+        let has_failed = outcomes.contains(&CommitOutcome::Unknown)
+            || (outcomes.contains(&CommitOutcome::NotTried) && !any_refused);
         for item in left.into_iter().rev() {
             lane.waiting.push_front(item);
         }

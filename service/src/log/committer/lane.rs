@@ -12,7 +12,8 @@ pub(super) struct Lane {
     pub(super) tail: Tail,
     pub(super) waiting: VecDeque<Item>,
     pub(super) stage: Stage,
-    /// Failures in a row; decides how long the next delay is.
+    /// Delays without any progress in between; decides how long the next one is. A look-up that
+    /// only succeeds is no progress: a store that can be read but not written is away too.
     pub(super) failures: u32,
 }
 
@@ -40,7 +41,9 @@ pub(super) struct Item {
     pub(super) work: Work,
     /// It may be stored already: a look-up has to tell before it is sent (again).
     pub(super) suspect: bool,
-    /// The place at which the store refused it: something is there, visible yet or not.
+    /// The place at which the store refused it just now: something is there, visible yet or not.
+    /// One look-up takes this into account: if what was there is rolled back, no later one will
+    /// ever see it.
     pub(super) refused_at: Option<Seq>,
 }
 
@@ -82,7 +85,8 @@ impl Item {
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub(super) answers: Vec<(Item, Answer)>,
-    /// What refused an item is not visible yet: wait a moment and look again.
+    /// What refused an item is not visible yet: wait a moment and look again; if it still is not
+    /// visible then, the item is sent again.
     pub(super) look_again: bool,
 }
 
@@ -115,6 +119,7 @@ impl Lane {
     /// Refuses the first `count` items; those behind them need another look.
     pub(super) fn refuse_first(&mut self, count: usize, refusal: &Refusal) -> Verdict {
         self.tail = Tail::Unknown;
+        self.failures = 0;
         let count = count.min(self.waiting.len());
         let answers = self
             .waiting
@@ -135,6 +140,7 @@ impl Lane {
         found: Vec<Option<Event>>,
     ) -> Verdict {
         self.tail = Tail::Unknown;
+        self.failures = 0;
         let mut found = found.into_iter();
         let mut verdict = Verdict::default();
         for mut item in std::mem::take(&mut self.waiting) {
@@ -161,10 +167,12 @@ impl Lane {
     /// The log is open with `tail` records: stored events are answered, what is absent may be
     /// sent (again).
     pub(super) fn settle_open(&mut self, tail: u64, found: Vec<Option<Event>>) -> Verdict {
-        debug_assert!(
-            !matches!(self.tail, Tail::Open(known) if known > tail),
-            "a committed tail went back"
-        );
+        if let Tail::Open(known) = self.tail {
+            debug_assert!(known <= tail, "a committed tail went back");
+            if known < tail {
+                self.failures = 0;
+            }
+        }
         self.tail = Tail::Open(tail);
         let next = Seq::after(tail);
         let mut found = found.into_iter();
@@ -185,11 +193,15 @@ impl Lane {
                         continue;
                     }
                 }
-                let occupant_is_hidden = item.refused_at.is_some_and(|seq| seq.get() > tail);
+                let refused_at = item.refused_at.take();
+                let occupant_is_hidden = refused_at.is_some_and(|seq| seq.get() > tail);
                 item.suspect = occupant_is_hidden;
                 verdict.look_again |= occupant_is_hidden;
             }
             self.waiting.push_back(item);
+        }
+        if !verdict.answers.is_empty() {
+            self.failures = 0;
         }
         verdict
     }

@@ -11,6 +11,8 @@
 
 mod batch;
 mod lane;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -201,7 +203,7 @@ impl Committer {
             self.creations.failures = 0;
         } else {
             self.creations.not_before = now + self.settings.delay_after(self.creations.failures);
-            self.creations.failures += 1;
+            self.creations.failures = self.creations.failures.saturating_add(1);
             for waiting in again.into_iter().rev() {
                 self.creations.waiting.push_front(waiting);
             }
@@ -293,34 +295,31 @@ impl Committer {
             return;
         };
         // A store that is away for long must not fill the queue with what nobody waits for.
-        let (wanted, unwanted) = std::mem::take(&mut lane.waiting)
+        let (wanted, unwanted): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut lane.waiting)
             .into_iter()
             .partition(|item| self.unanswered.contains(&item.ticket));
         lane.waiting = wanted;
-        let unwanted: VecDeque<Item> = unwanted;
+        if lane.waiting.is_empty() {
+            self.reschedule(session_id);
+        } else {
+            let due = now + self.settings.delay_after(lane.failures);
+            lane.failures = lane.failures.saturating_add(1);
+            lane.stage = Stage::Delayed;
+            self.delayed.insert((due, session_id.clone()));
+        }
         for item in unwanted {
             self.leave(item.work.bytes());
         }
-        let Some(lane) = self.lanes.get_mut(session_id) else {
-            return;
-        };
-        if lane.waiting.is_empty() {
-            self.reschedule(session_id);
-            return;
-        }
-        let due = now + self.settings.delay_after(lane.failures);
-        lane.failures += 1;
-        lane.stage = Stage::Delayed;
-        self.delayed.insert((due, session_id.clone()));
     }
 
     /// Starts whatever can start.
     fn pump(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        while self.look_ups.len() < MAX_LOOK_UPS && !self.to_look_up.is_empty() {
-            self.start_look_up(effects);
-        }
+        // Batches first: a lane that turns out to need a look-up is in this step's question.
         while self.batches.len() < self.settings.batches_in_flight && !self.ready.is_empty() {
             self.start_batch(now, effects);
+        }
+        while self.look_ups.len() < MAX_LOOK_UPS && !self.to_look_up.is_empty() {
+            self.start_look_up(effects);
         }
         if self.creations.in_flight.is_none() && self.creations.not_before <= now {
             self.start_creation(effects);
@@ -382,9 +381,6 @@ impl Committer {
         if verdict.look_again {
             self.delay(now, &asked.session_id);
         } else {
-            if let Some(lane) = self.lanes.get_mut(&asked.session_id) {
-                lane.failures = 0;
-            }
             self.reschedule(&asked.session_id);
         }
     }

@@ -58,7 +58,7 @@ impl Settings {
 }
 
 /// Names one request until it is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
 /// Names one call to the store until it returns.

@@ -1,5 +1,8 @@
 //! Who follows which session, and the hints that there is something new.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -73,9 +76,12 @@ impl Hub {
             });
         followed.followers += 1;
         let receiver = followed.sender.subscribe();
-        if state.foreign.is_none()
-            && let Some(mut announcements) = self.0.store.subscribe()
-        {
+        // A stream that has ended is opened again by the next one who follows.
+        let is_pumped = state
+            .foreign
+            .as_ref()
+            .is_some_and(|pump| !pump.is_finished());
+        if !is_pumped && let Some(mut announcements) = self.0.store.subscribe() {
             let hub = self.clone();
             state.foreign = Some(tokio::spawn(async move {
                 while let Some(announcement) = announcements.next().await {

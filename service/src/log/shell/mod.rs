@@ -1,5 +1,8 @@
 //! Carries out what the committer says: calls the store, answers the callers, keeps the time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -168,7 +171,7 @@ impl Shell {
             Effect::Announce(session_id) => self.hub.announce(&session_id),
             Effect::LookUp(call, questions) => {
                 tokio::spawn(async move {
-                    let result = survive(shell.store.look_up(questions))
+                    let result = survive(async { shell.store.look_up(questions).await })
                         .await
                         .unwrap_or(Err(StoreError::TimedOut));
                     if let Err(error) = &result {
@@ -190,7 +193,7 @@ impl Shell {
                     self.metrics.wait.observe(wait.as_secs_f64());
                 }
                 tokio::spawn(async move {
-                    let outcomes = survive(shell.store.commit(records))
+                    let outcomes = survive(async { shell.store.commit(records).await })
                         .await
                         .unwrap_or_default();
                     shell.drive(|state, now, effects| {
@@ -200,7 +203,7 @@ impl Shell {
             }
             Effect::Create(call, sessions) => {
                 tokio::spawn(async move {
-                    let outcomes = survive(shell.store.create(sessions))
+                    let outcomes = survive(async { shell.store.create(sessions).await })
                         .await
                         .unwrap_or_default();
                     shell.drive(|state, now, effects| {
@@ -251,6 +254,8 @@ impl Drop for Shell {
 const LOST: Answer = Answer::Refused(Refusal::TimedOut);
 
 /// The result of a call to the store; `None` if it panicked, which leaves its outcome unknown.
+/// The call is made inside the future that comes in, so that a panic on the way to the first
+/// `await` is caught too.
 async fn survive<T>(call: impl Future<Output = T>) -> Option<T> {
     let result = AssertUnwindSafe(call).catch_unwind().await;
     if result.is_err() {

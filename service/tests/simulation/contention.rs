@@ -1,0 +1,1 @@
+//! Several processes that append to one session all the time.

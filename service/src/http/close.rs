@@ -72,7 +72,7 @@ fn read(body: Value<'_>, reason_bytes: usize) -> Result<Option<Arc<str>>, Proble
     operation_id = "completeSession",
     tag = "sessions",
     params(params::SessionPath),
-    request_body = Option<schemas::Closing>,
+    request_body = schemas::Closing,
     responses(
         (status = 200, description = "Completed, now or before.", body = schemas::SessionAnswer, headers(
             ("ETag" = values::EntityTag, description = "The version, for `If-Match`."),
@@ -96,7 +96,7 @@ pub(super) async fn complete(
     operation_id = "failSession",
     tag = "sessions",
     params(params::SessionPath),
-    request_body = Option<schemas::Closing>,
+    request_body = schemas::Closing,
     responses(
         (status = 200, description = "Failed, now or before.", body = schemas::SessionAnswer, headers(
             ("ETag" = values::EntityTag, description = "The version, for `If-Match`."),

@@ -36,6 +36,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -182,8 +183,8 @@ fn only(allow: &'static str, methods: MethodRouter<Arc<Api>>) -> MethodRouter<Ar
     methods.fallback(move |request| refuse(request, Problem::MethodNotAllowed { allow }))
 }
 
-async fn refuse(request: Request, problem: Problem) -> Problem {
+fn refuse(request: Request, problem: Problem) -> Ready<Problem> {
     let (parts, body) = request.into_parts();
     body::discard(&parts.headers, body);
-    problem
+    ready(problem)
 }

@@ -4,7 +4,7 @@ use crate::domain::{
     EventFilter, EventType, Limits, Order, PageQuery, PageStart, SessionId, Timestamp,
 };
 use crate::http::cursor::Walk;
-use crate::http::parameters::{LAST_SEQ, Parameter, Parameters, integer, one_of};
+use crate::http::parameters::{Parameter, Parameters, after_seq, integer, one_of};
 use crate::http::wire;
 use crate::store::EventPage;
 
@@ -59,7 +59,7 @@ impl PageRequest {
         given.excludes(&page.after_seq, &[&page.offset, &page.order]);
         let limit = limit(given, &page.limit, limits);
         let offset = given.optional(&page.offset, integer(0..=limits.offset));
-        let after_seq = given.optional(&page.after_seq, integer(0..=LAST_SEQ));
+        let after_seq = given.optional(&page.after_seq, after_seq);
         let order = given.optional(&page.order, one_of(&ORDERS));
         let filter = EventFilter {
             kind: given.optional(&page.kind, str::parse::<EventType>),
@@ -74,12 +74,11 @@ impl PageRequest {
             order.unwrap_or_default()
         };
         let walk = Walk::events(&session_id, order, &filter);
-        let after = given.optional(&page.cursor, |cursor| walk.event(cursor));
-        let start = match (after, after_seq) {
-            (Some(position), _) => PageStart::After(position),
-            // No log is that long; a store may count on from here.
-            (None, Some(seq)) => PageStart::AfterSeq(seq.min(LAST_SEQ - 1)),
-            (None, None) => PageStart::Offset(offset.unwrap_or(0)),
+        let start = if let Some(seq) = after_seq {
+            PageStart::AfterSeq(seq)
+        } else {
+            let after = given.optional(&page.cursor, |cursor| walk.event(cursor));
+            after.map_or(PageStart::Offset(offset.unwrap_or(0)), PageStart::After)
         };
         let query = PageQuery {
             order,

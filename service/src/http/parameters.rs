@@ -171,8 +171,13 @@ pub(super) fn integer(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Result
     }
 }
 
-/// The largest seq that a request may name: int64, as everywhere.
-pub(super) const LAST_SEQ: u64 = i64::MAX as u64;
+/// Reads the seq that a page or a stream goes on after: 0 or any seq of an int64. No log is that
+/// long, so the very last is read as the one before: whoever counts on from it stays within.
+pub(super) fn after_seq(text: &str) -> Result<u64, String> {
+    const LAST: u64 = i64::MAX as u64;
+    let seq = integer(0..=LAST)(text)?;
+    Ok(seq.min(LAST - 1))
+}
 
 /// Reads one of the names of a list.
 pub(super) fn one_of<T: Copy>(names: &[(&str, T)]) -> impl FnOnce(&str) -> Result<T, String> {
@@ -248,9 +253,10 @@ mod tests {
 
     #[test]
     fn only_plain_decimal_digits_are_an_integer() {
-        let read = |text: &str| integer(0..=LAST_SEQ)(text).ok();
+        let read = |text: &str| after_seq(text).ok();
         assert_eq!(read("0"), Some(0));
-        assert_eq!(read("9223372036854775807"), Some(LAST_SEQ));
+        assert_eq!(read("10"), Some(10));
+        assert_eq!(read("9223372036854775807"), Some(i64::MAX as u64 - 1));
         for text in [
             "",
             "-1",

@@ -4,7 +4,7 @@
 //! `docs/openapi.json` is this document, checked in, so that a change of the contract is seen.
 
 pub mod params;
-mod patterns;
+pub(in crate::http) mod patterns;
 mod problems;
 pub mod schemas;
 pub mod values;
@@ -48,7 +48,14 @@ pub use problems::{Conflict, PreconditionFailed};
         meta::openapi_json,
         meta::page,
     ),
-    components(schemas(schemas::Problem, schemas::NewEvent, schemas::NewSessionEvent)),
+    components(schemas(
+        schemas::Problem,
+        schemas::NewEvent,
+        schemas::NewSessionEvent,
+        values::EntityTag,
+        values::EntityTags,
+        values::Replayed,
+    )),
     tags(
         (name = "sessions", description = "Sessions: created, changed, closed, erased."),
         (name = "events", description = "The events of a session: appended, read, streamed."),
@@ -69,6 +76,3 @@ pub fn openapi_json() -> String {
     debug_assert!(text.is_ok(), "a document is made of texts and numbers");
     text.unwrap_or_default() + "\n"
 }
-
-#[cfg(test)]
-mod tests;

@@ -138,8 +138,8 @@ pub struct ListParameters {
 pub struct IfMatchHeader {
     /// Change the session only at one of these versions: the `ETag` of an earlier answer, a list of
     /// them, or `*`.
-    #[param(rename = "If-Match")]
-    pub if_match: Option<EntityTags>,
+    #[param(rename = "If-Match", required = false)]
+    pub if_match: EntityTags,
 }
 
 /// Where a stream begins.

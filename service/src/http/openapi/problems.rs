@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{Modify, ToResponse};
 
 use crate::http::problem::{DOCUMENTATION, Kind, Retry};
@@ -81,7 +81,10 @@ fn add_problems(path: &str, operation: &mut Operation, may_be_erased: bool) {
     if may_be_erased {
         statuses.push(StatusCode::GONE);
     }
-    if operation.request_body.is_some() {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        if path.ends_with("/complete") || path.ends_with("/fail") {
+            body.required = Some(Required::False);
+        }
         statuses.extend([
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE,

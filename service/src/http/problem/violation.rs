@@ -94,9 +94,9 @@ impl Violations {
         if !self.list.is_empty() {
             return Err(Problem::Invalid(self));
         }
-        let built = build();
-        debug_assert!(built.is_some(), "what is missing was told");
-        built.ok_or(Problem::Invalid(self))
+        let whole = build();
+        debug_assert!(whole.is_some(), "what is missing was told");
+        whole.ok_or(Problem::Invalid(self))
     }
 
     pub(super) fn write(&self, out: &mut String) {

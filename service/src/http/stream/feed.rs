@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use crate::domain::{PageQuery, SessionId};
 use crate::http::Api;
-use crate::http::stream::{frame, position};
+use crate::http::stream::frame;
 use crate::http::wire;
 use crate::log::Follower;
 use crate::store::{EventPage, ReadError};
@@ -131,7 +131,7 @@ impl Feed {
     }
 
     async fn read(&self) -> Result<EventPage, ReadError> {
-        let query = PageQuery::following(position(self.seen), &self.api.limits);
+        let query = PageQuery::following(self.seen, &self.api.limits);
         self.api.log.events(&self.session_id, &query).await
     }
 

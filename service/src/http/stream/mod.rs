@@ -16,7 +16,7 @@ use axum::response::Response;
 
 use crate::domain::{PageQuery, SessionId};
 use crate::http::openapi::params;
-use crate::http::parameters::{LAST_SEQ, Parameters, integer};
+use crate::http::parameters::{Parameters, after_seq};
 use crate::http::problem::Problem;
 use crate::http::{Api, answer};
 
@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<Api>> for StreamRequest {
         let mut given = Parameters::of(&parts.uri);
         let session_id = given.session_id(&api.limits);
         let [after] = given.query(["after"]);
-        let after = given.optional(&after, integer(0..=LAST_SEQ));
+        let after = given.optional(&after, after_seq);
         let last_event_id = last_event_id(&parts.headers)
             .inspect_err(|detail| given.wrong_header(LAST_EVENT_ID, detail))
             .unwrap_or_default();
@@ -59,7 +59,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, String> {
     if values.next().is_some() {
         return Err("must not be repeated".to_owned());
     }
-    integer(0..=LAST_SEQ)(value.to_str().unwrap_or_default()).map(Some)
+    after_seq(value.to_str().unwrap_or_default()).map(Some)
 }
 
 /// Stream a session's events
@@ -86,7 +86,7 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     // Followed before it is read: what is committed in between is news then.
     let follower = api.log.follow(&request.session_id);
-    let query = PageQuery::following(position(request.after), &api.limits);
+    let query = PageQuery::following(request.after, &api.limits);
     let first = api.log.events(&request.session_id, &query).await?;
     if let Some(terminal) = &first.terminal
         && request.after >= terminal.seq.get()
@@ -106,10 +106,4 @@ pub(super) async fn stream(
         HeaderValue::from_static("no"),
     );
     Ok(response)
-}
-
-/// A place to read on from. No log is as long as the largest number that may be asked for, and a
-/// store may count on from here.
-fn position(after: u64) -> u64 {
-    after.min(LAST_SEQ - 1)
 }

@@ -8,6 +8,7 @@ mod fake;
 mod fuzz;
 mod pages;
 mod routes;
+mod scratch;
 mod sessions;
 mod streams;
 

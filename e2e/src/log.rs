@@ -1,4 +1,4 @@
-//! What a server writes to its stderr, kept line by line and awaited.
+//! What a process writes, kept line by line and awaited.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::within;
 
-/// The stderr of one process. A process that ends closes its stderr, so the end of the log is also
-/// how the end of a process is awaited.
+/// One output of a process. A process that ends closes its outputs, so the end of a log is also how
+/// the end of a process is awaited.
 #[derive(Clone)]
 pub struct Log(Arc<watch::Sender<Written>>);
 
@@ -22,12 +22,12 @@ struct Written {
 }
 
 impl Log {
-    /// Follows `stderr` on a thread of its own: a runtime ends with its test, a shared server does not.
-    pub fn follow(stderr: impl Read + Send + 'static) -> Self {
+    /// Follows `output` on a thread of its own: a runtime ends with its test, a shared server does not.
+    pub fn follow(output: impl Read + Send + 'static) -> Self {
         let log = Self(Arc::new(watch::Sender::new(Written::default())));
         let writer = log.clone();
         std::thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 writer.0.send_modify(|written| written.lines.push(line));
             }
@@ -39,6 +39,16 @@ impl Log {
     /// The lines so far.
     pub fn lines(&self) -> Vec<String> {
         self.0.borrow().lines.clone()
+    }
+
+    /// The lines so far as one text, each with its end.
+    pub fn text(&self) -> String {
+        self.0
+            .borrow()
+            .lines
+            .iter()
+            .flat_map(|line| [line, "\n"])
+            .collect()
     }
 
     /// Waits for the first line that `is_it` accepts; `None` when the log ends without one.
@@ -54,7 +64,7 @@ impl Log {
         find(&seen)
     }
 
-    /// Waits until the process has closed its stderr.
+    /// Waits until the process has closed this output.
     pub async fn end(&self) {
         let mut written = self.0.subscribe();
         within(

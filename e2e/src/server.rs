@@ -63,9 +63,20 @@ pub async fn serving(log: &Log) -> Target {
     Target::new(&url("http_addr"), Some(&url("admin_addr")))
 }
 
+/// A process of one test: a test that fails must not leave it behind.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a process that has already ended and been waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server of one test; dropping it kills it.
 pub struct Server {
-    child: Child,
+    process: Process,
     log: Log,
     target: Target,
 }
@@ -95,8 +106,13 @@ impl Server {
             .spawn()
             .expect("the binary runs");
         let log = Log::follow(child.stderr.take().expect("stderr is piped"));
+        let process = Process(child);
         let target = serving(&log).await;
-        Self { child, log, target }
+        Self {
+            process,
+            log,
+            target,
+        }
     }
 
     /// A client for this server.
@@ -111,12 +127,12 @@ impl Server {
 
     /// The id of the process, for what the system knows about it.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
     }
 
     /// Sends a signal. The process has not been waited for, so its id cannot be another's yet.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the process is ours");
+        kill_process(Pid::from_child(&self.process.0), signal).expect("the process is ours");
     }
 
     /// Kills the server at once, as a power failure of the process would (SIGKILL).
@@ -128,49 +144,36 @@ impl Server {
     /// Waits until the server has ended by itself.
     pub async fn exit(mut self) -> Exit {
         self.log.end().await;
-        let status = self.child.wait().expect("the process is ours");
+        let status = self.process.0.wait().expect("the process is ours");
         Exit {
             code: status.code(),
             stdout: String::new(),
-            stderr: self.log.lines().join("\n"),
+            stderr: self.log.text(),
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Both fail only for a process that has already ended and been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
 /// Runs a command that ends by itself, with `input` on its stdin.
 pub async fn run(mut command: Command, input: &str) -> Exit {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let stdout = Log::follow(child.stdout.take().expect("stdout is piped"));
+    let stderr = Log::follow(child.stderr.take().expect("stderr is piped"));
+    let mut process = Process(child);
     let input = input.to_owned();
-    let ended = tokio::task::spawn_blocking(move || {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let mut stdin = child.stdin.take().expect("stdin is piped");
-        let feeder = std::thread::spawn(move || {
-            // A command that refuses its input ends without reading it: a closed pipe is no failure.
-            let _ = stdin.write_all(input.as_bytes());
-        });
-        let output = child.wait_with_output().expect("the process is ours");
-        feeder.join().expect("the feeder does not panic");
-        output
-    });
-    let output = crate::within("end of a command", ended)
-        .await
-        .expect("the task does not panic");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is text");
+    // A command that refuses its input ends without reading it: a closed pipe is no failure.
+    std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    stdout.end().await;
+    stderr.end().await;
+    let status = process.0.wait().expect("the process is ours");
     Exit {
-        code: output.status.code(),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
+        code: status.code(),
+        stdout: stdout.text(),
+        stderr: stderr.text(),
     }
 }

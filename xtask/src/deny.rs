@@ -7,7 +7,7 @@ use crate::{process, tools, workspace};
 /// Check licences, sources and bans of all dependencies
 ///
 /// The rules and their reasons are in deny.toml. cargo-deny is compiled into the cache the first
-/// time, which takes about three minutes on two cores.
+/// time, which takes about a minute on two cores.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Look for known vulnerabilities too; fetches the advisory database from GitHub

@@ -39,7 +39,8 @@ enum Chore {
     /// Fetch the pinned tools and data that the other chores need
     ///
     /// They are fetched when first needed anyway; this does it ahead, before going offline. They go
-    /// into $SESSIONSTORE_CACHE, by default ~/.cache/sessionstore. What is there already costs nothing.
+    /// into the folder that `SESSIONSTORE_CACHE` names, by default ~/.cache/sessionstore. What is
+    /// there already costs nothing.
     Tools,
     Dialogues(dialogues::Args),
     Schemathesis(schemathesis::Args),

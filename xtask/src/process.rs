@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{self, BufRead, BufReader, Write},
+    path::Path,
     process::{Command, ExitStatus, Stdio},
 };
 
@@ -66,7 +67,8 @@ fn cannot_run(command: &Command) -> String {
 }
 
 fn line_of(command: &Command) -> String {
-    std::iter::once(command.get_program())
+    let program = Path::new(command.get_program());
+    std::iter::once(program.file_name().unwrap_or(program.as_os_str()))
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)
         .collect::<Vec<_>>()

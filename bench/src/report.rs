@@ -94,7 +94,13 @@ impl Measurement {
         memory: Option<Memory>,
     ) -> anyhow::Result<Self> {
         let requests: u64 = rounds.iter().map(|round| round.latencies.len()).sum();
-        let per_request = |total: Duration| micros(total) / float(requests);
+        // A refused request costs too.
+        let answers = requests
+            + rounds
+                .iter()
+                .flat_map(|it| it.failures.values())
+                .sum::<u64>();
+        let per_request = |total: Duration| micros(total) / float(answers.max(1));
         let server_cpu: Option<Duration> = rounds.iter().map(|round| round.server_cpu).sum();
         Ok(Self {
             workload: workload.to_string(),

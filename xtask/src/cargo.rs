@@ -42,7 +42,10 @@ pub(crate) fn build_server() -> anyhow::Result<PathBuf> {
 /// One build for both: a build of the service alone has other dependency features than a build
 /// of everything, so that half of the dependencies would be compiled twice.
 pub(crate) fn build_tests() -> anyhow::Result<PathBuf> {
-    build("sessionstore", ["test", "--workspace", "--no-run"])
+    build(
+        "sessionstore",
+        ["build", "--workspace", "--bins", "--tests"],
+    )
 }
 
 /// Builds one binary with the release profile.

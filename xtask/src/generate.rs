@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 pub(crate) fn check(server: &Path) -> anyhow::Result<()> {
     for (path, subcommand) in GENERATED {
         let printed = generated(server, subcommand)?;
-        let kept = fs::read(workspace::root().join(path)).unwrap_or_default();
+        let kept = fs::read(workspace::root().join(path))
+            .with_context(|| format!("cannot read {path}: run `cargo xtask generate`"))?;
         if let Some(line) = first_difference(&kept, &printed) {
             bail!("{path} is stale from line {line} on: run `cargo xtask generate` and commit it");
         }

@@ -50,9 +50,9 @@ enum Chore {
     Deny(deny::Args),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     let done = match Cli::parse().chore {
-        Chore::Test(args) => return Ok(suite::run(&args)),
+        Chore::Test(args) => return suite::run(&args),
         Chore::Tools => tools::fetch_all(),
         Chore::Dialogues(args) => dialogues::run(&args),
         Chore::Schemathesis(args) => schemathesis::run(&args),
@@ -61,5 +61,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench(args) => bench::run(&args),
         Chore::Deny(args) => deny::run(&args),
     };
-    done.map(|()| ExitCode::SUCCESS)
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

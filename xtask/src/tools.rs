@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, IsTerminal},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
@@ -79,6 +79,10 @@ fn pip_install(python: &Path, requirements: &str) -> Command {
         .args(["-m", "pip", "install", "--disable-pip-version-check"])
         .args(["--require-hashes", "--only-binary=:all:", "--requirement"])
         .arg(workspace::root().join("xtask/python").join(requirements));
+    if !io::stderr().is_terminal() {
+        // A hundred lines that nobody watches.
+        command.arg("--quiet");
+    }
     command
 }
 

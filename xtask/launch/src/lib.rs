@@ -4,6 +4,7 @@
 //! the HTTP API. Tests, measurements and chores share it, so that all start a server alike.
 
 use std::{
+    env,
     fs::File,
     io::{self, BufRead, BufReader, Read, Write},
     net::SocketAddr,
@@ -64,6 +65,18 @@ pub enum StartError {
     },
 }
 
+/// The binary of the service, untouched by the settings of whoever runs it here.
+pub fn command(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("SESSIONSTORE_") || text.starts_with("OTEL_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 impl Server {
     /// Starts `binary` on two free ports, with its data in `folder/store` and its log in
     /// `folder/server.log`. Whatever is in `folder/store` already is served.
@@ -77,7 +90,7 @@ impl Server {
             path: log.clone(),
             source,
         })?;
-        let mut child = Command::new(binary)
+        let mut child = command(binary)
             .args(["serve", "--http-addr", "127.0.0.1:0"])
             .args(["--admin-addr", "127.0.0.1:0", "--log-format", "json"])
             .arg("--store-url")

@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     path::Path,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -32,13 +31,13 @@ pub(super) fn verify(server: &Path, source: &[Line]) -> anyhow::Result<()> {
         url: running.url(),
     };
 
-    let round = |name: &str| -> anyhow::Result<(Duration, Vec<u8>)> {
+    let round = || -> anyhow::Result<(Duration, Vec<u8>)> {
         let start = Instant::now();
         client.import(&input)?;
         let took = start.elapsed();
-        Ok((took, client.export(&folder.path().join(name))?))
+        Ok((took, client.export()?))
     };
-    let outcome = round("first.jsonl").and_then(|first| Ok((first, round("second.jsonl")?)));
+    let outcome = round().and_then(|first| Ok((first, round()?)));
     let ((first_took, first), (second_took, second)) =
         outcome.inspect_err(|_| eprintln!("the server's log ends with:\n{}", running.log_end()))?;
 
@@ -58,18 +57,13 @@ struct Client<'a> {
 
 impl Client<'_> {
     fn import(&self, input: &Path) -> anyhow::Result<()> {
-        let mut command = Command::new(self.binary);
+        let mut command = sessionstore_launch::command(self.binary);
         process::run(command.args(["import", "--url", &self.url]).arg(input))
     }
 
-    /// What the server has, through a file: an export may be larger than a pipe's reader likes.
-    fn export(&self, output: &Path) -> anyhow::Result<Vec<u8>> {
-        let mut command = Command::new(self.binary);
-        command
-            .args(["export", "--url", &self.url])
-            .stdout(File::create(output)?);
-        process::run(&mut command)?;
-        Ok(fs::read(output)?)
+    fn export(&self) -> anyhow::Result<Vec<u8>> {
+        let mut command = sessionstore_launch::command(self.binary);
+        process::output_of(command.args(["export", "--url", &self.url]))
     }
 }
 

@@ -1,0 +1,207 @@
+//! One session's queue, and what a look-up makes of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::domain::{Event, EventId, NewEvent, Seq, SessionId, Terminal};
+use crate::log::committer::types::append_bytes;
+use crate::log::committer::{Answer, Closing, Refusal, Ticket};
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) tail: Tail,
+    pub(super) waiting: VecDeque<Item>,
+    pub(super) stage: Stage,
+    /// Failures in a row; decides how long the next delay is.
+    pub(super) failures: u32,
+}
+
+/// What is known of the log. Never more than what is committed: it may lag, it cannot run ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    Unknown,
+    /// Open when last seen, with this many records.
+    Open(u64),
+}
+
+/// Where a lane is. Only an idle lane may be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Idle,
+    Queued,
+    InFlight,
+    Delayed,
+}
+
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) ticket: Ticket,
+    pub(super) arrived: Duration,
+    pub(super) work: Work,
+    /// It may be stored already: a look-up has to tell before it is sent (again).
+    pub(super) suspect: bool,
+    /// The place at which the store refused it: something is there, visible yet or not.
+    pub(super) refused_at: Option<Seq>,
+}
+
+#[derive(Debug)]
+pub(super) enum Work {
+    Append(NewEvent),
+    Close(Closing),
+}
+
+impl Work {
+    pub(super) fn session_id(&self) -> &SessionId {
+        match self {
+            Self::Append(event) => &event.session_id,
+            Self::Close(closing) => &closing.session_id,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Append(event) => append_bytes(event),
+            Self::Close(closing) => closing.bytes(),
+        }
+    }
+}
+
+impl Item {
+    pub(super) fn new(ticket: Ticket, arrived: Duration, work: Work) -> Self {
+        Self {
+            ticket,
+            arrived,
+            work,
+            suspect: false,
+            refused_at: None,
+        }
+    }
+}
+
+/// What a look-up decided.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    pub(super) answers: Vec<(Item, Answer)>,
+    /// What refused an item is not visible yet: wait a moment and look again.
+    pub(super) look_again: bool,
+}
+
+impl Lane {
+    pub(super) fn new(tail: Tail) -> Self {
+        Self {
+            tail,
+            waiting: VecDeque::new(),
+            stage: Stage::Idle,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn needs_look_up(&self) -> bool {
+        self.tail == Tail::Unknown || self.waiting.iter().any(|item| item.suspect)
+    }
+
+    /// The event ids a look-up has to ask for, in the order of the queue.
+    pub(super) fn suspect_event_ids(&self) -> Vec<EventId> {
+        self.waiting
+            .iter()
+            .filter(|item| item.suspect)
+            .filter_map(|item| match &item.work {
+                Work::Append(event) => Some(event.event_id.clone()),
+                Work::Close(_) => None,
+            })
+            .collect()
+    }
+
+    /// Refuses the first `count` items; those behind them need another look.
+    pub(super) fn refuse_first(&mut self, count: usize, refusal: &Refusal) -> Verdict {
+        self.tail = Tail::Unknown;
+        let count = count.min(self.waiting.len());
+        let answers = self
+            .waiting
+            .drain(..count)
+            .map(|item| (item, Answer::Refused(refusal.clone())))
+            .collect();
+        Verdict {
+            answers,
+            look_again: false,
+        }
+    }
+
+    /// The log is closed: stored events are answered as stored, everything else is too late.
+    /// Appends that the look-up did not ask for are asked for by the next one.
+    pub(super) fn settle_closed(
+        &mut self,
+        terminal: &Terminal,
+        found: Vec<Option<Event>>,
+    ) -> Verdict {
+        self.tail = Tail::Unknown;
+        let mut found = found.into_iter();
+        let mut verdict = Verdict::default();
+        for mut item in std::mem::take(&mut self.waiting) {
+            let answer = match &item.work {
+                Work::Append(new) if item.suspect => match found.next().flatten() {
+                    Some(event) => stored_before(new, event),
+                    None => Answer::Refused(Refusal::Closed(terminal.clone())),
+                },
+                Work::Append(_) => {
+                    item.suspect = true;
+                    self.waiting.push_back(item);
+                    continue;
+                }
+                Work::Close(closing) if closing.status == terminal.status => {
+                    Answer::Closed(terminal.clone())
+                }
+                Work::Close(_) => Answer::Refused(Refusal::ClosedOtherwise(terminal.clone())),
+            };
+            verdict.answers.push((item, answer));
+        }
+        verdict
+    }
+
+    /// The log is open with `tail` records: stored events are answered, what is absent may be
+    /// sent (again).
+    pub(super) fn settle_open(&mut self, tail: u64, found: Vec<Option<Event>>) -> Verdict {
+        debug_assert!(
+            !matches!(self.tail, Tail::Open(known) if known > tail),
+            "a committed tail went back"
+        );
+        self.tail = Tail::Open(tail);
+        let next = Seq::after(tail);
+        let mut found = found.into_iter();
+        let mut verdict = Verdict::default();
+        for mut item in std::mem::take(&mut self.waiting) {
+            if item.suspect {
+                if let Work::Append(new) = &item.work {
+                    if let Some(event) = found.next().flatten() {
+                        let answer = stored_before(new, event);
+                        verdict.answers.push((item, answer));
+                        continue;
+                    }
+                    // Only the first in line knows its place; the others wait for theirs.
+                    let is_first = self.waiting.is_empty();
+                    if is_first && new.expected_seq.is_some_and(|expected| expected != next) {
+                        let refusal = Refusal::NotNext { next };
+                        verdict.answers.push((item, Answer::Refused(refusal)));
+                        continue;
+                    }
+                }
+                let occupant_is_hidden = item.refused_at.is_some_and(|seq| seq.get() > tail);
+                item.suspect = occupant_is_hidden;
+                verdict.look_again |= occupant_is_hidden;
+            }
+            self.waiting.push_back(item);
+        }
+        verdict
+    }
+}
+
+fn stored_before(new: &NewEvent, event: Event) -> Answer {
+    if event.has_content_of(new) {
+        Answer::Appended {
+            event,
+            replayed: true,
+        }
+    } else {
+        Answer::Refused(Refusal::EventIdTaken)
+    }
+}

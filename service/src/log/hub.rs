@@ -1,0 +1,119 @@
+//! Who follows which session, and the hints that there is something new.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::domain::SessionId;
+use crate::store::Store;
+
+/// Spreads announcements to followers. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Hub(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    followed: HashMap<SessionId, Followed>,
+    /// Forwards what other processes commit; runs only while somebody follows.
+    foreign: Option<JoinHandle<()>>,
+}
+
+struct Followed {
+    sender: watch::Sender<()>,
+    followers: usize,
+}
+
+/// Waits for news of one session.
+pub struct Follower {
+    session_id: SessionId,
+    receiver: watch::Receiver<()>,
+    hub: Hub,
+}
+
+impl Follower {
+    /// Returns when the log may have grown since the last call (or since the follower was made).
+    pub async fn news(&mut self) {
+        // An error means that the hub is gone: then nothing will ever come.
+        if self.receiver.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.hub.leave(&self.session_id);
+    }
+}
+
+impl Hub {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            state: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn follow(&self, session_id: &SessionId) -> Follower {
+        let mut state = self.lock();
+        let followed = state
+            .followed
+            .entry(session_id.clone())
+            .or_insert_with(|| Followed {
+                sender: watch::Sender::new(()),
+                followers: 0,
+            });
+        followed.followers += 1;
+        let receiver = followed.sender.subscribe();
+        if state.foreign.is_none()
+            && let Some(mut announcements) = self.0.store.subscribe()
+        {
+            let hub = self.clone();
+            state.foreign = Some(tokio::spawn(async move {
+                while let Some(announcement) = announcements.next().await {
+                    hub.announce(&announcement.session_id);
+                }
+            }));
+        }
+        Follower {
+            session_id: session_id.clone(),
+            receiver,
+            hub: self.clone(),
+        }
+    }
+
+    /// Hints that there is something new in this session.
+    pub(super) fn announce(&self, session_id: &SessionId) {
+        if let Some(followed) = self.lock().followed.get(session_id) {
+            followed.sender.send_replace(());
+        }
+    }
+
+    fn leave(&self, session_id: &SessionId) {
+        let mut state = self.lock();
+        if let Some(followed) = state.followed.get_mut(session_id) {
+            followed.followers -= 1;
+            if followed.followers == 0 {
+                state.followed.remove(session_id);
+            }
+        }
+        if state.followed.is_empty()
+            && let Some(foreign) = state.foreign.take()
+        {
+            foreign.abort();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under this lock.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

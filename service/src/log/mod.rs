@@ -1,0 +1,252 @@
+//! The session log above any store: group commit, retries, closing, following.
+//!
+//! [`Log`] is what HTTP talks to. It decides nothing itself: the committer does (pure, in
+//! `committer/`), and the shell carries out what it says.
+
+mod committer;
+mod error;
+mod hub;
+mod metrics;
+mod shell;
+
+use std::sync::Arc;
+
+use crate::domain::{
+    ClosingStatus, Consistency, Event, EventId, NewEvent, NewSession, PageQuery, Session,
+    SessionId, SessionListQuery, SessionPatch, Timestamp, Version,
+};
+use crate::store::{
+    EraseError, EventPage, ReadError, SessionChange, SessionPage, Store, StoreError, UpdateError,
+};
+
+pub use committer::{
+    Answer, CallId, Closing, Committer, Effect, Refusal, Request, Settings, Ticket,
+};
+pub use error::{CloseError, PatchError};
+pub use hub::Follower;
+pub use metrics::LogMetrics;
+
+use hub::Hub;
+use shell::Shell;
+
+/// The log of every session. Cheap to clone.
+#[derive(Clone)]
+pub struct Log {
+    store: Arc<dyn Store>,
+    shell: Arc<Shell>,
+    hub: Hub,
+}
+
+/// A session that exists now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Created {
+    /// As it is stored.
+    pub session: Session,
+    /// It was created by an earlier request.
+    pub replayed: bool,
+}
+
+/// An event that is stored now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appended {
+    /// As it is stored.
+    pub event: Event,
+    /// It was stored by an earlier request.
+    pub replayed: bool,
+}
+
+/// How often a patch is tried again when others change the same session at the same time.
+const PATCH_ATTEMPTS: usize = 20;
+
+impl Log {
+    /// A log over `store`. Needs a tokio runtime to run in.
+    pub fn new(store: Arc<dyn Store>, settings: Settings, metrics: LogMetrics) -> Self {
+        let hub = Hub::new(Arc::clone(&store));
+        let shell = Shell::start(Arc::clone(&store), settings, metrics, hub.clone());
+        Self { store, shell, hub }
+    }
+
+    /// Creates a session, or returns the one that has this id.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn create(&self, session: NewSession) -> Result<Created, Refusal> {
+        match self.shell.request(Request::Create(session)).await {
+            Answer::Created { session, replayed } => Ok(Created { session, replayed }),
+            Answer::Refused(refusal) => Err(refusal),
+            Answer::Appended { .. } | Answer::Closed(_) => Err(Refusal::TimedOut),
+        }
+    }
+
+    /// Appends an event, or returns the one that has this id and content.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn append(&self, event: NewEvent) -> Result<Appended, Refusal> {
+        appended(self.shell.request(Request::Append(event)).await)
+    }
+
+    /// Appends events, those of one session in the order given. One outcome each, in order.
+    pub async fn append_all(&self, events: Vec<NewEvent>) -> Vec<Result<Appended, Refusal>> {
+        let requests = events.into_iter().map(Request::Append).collect();
+        let answers = self.shell.requests(requests).await;
+        answers.into_iter().map(appended).collect()
+    }
+
+    /// Closes a session; idempotent for the same status.
+    ///
+    /// # Errors
+    /// See [`CloseError`].
+    pub async fn close(
+        &self,
+        session_id: SessionId,
+        status: ClosingStatus,
+        reason: Option<Arc<str>>,
+        at: Timestamp,
+    ) -> Result<Session, CloseError> {
+        let closing = Closing {
+            session_id: session_id.clone(),
+            status,
+            reason,
+            at,
+        };
+        match self.shell.request(Request::Close(closing)).await {
+            Answer::Refused(refusal) => Err(refusal.into()),
+            _ => Ok(self.store.session(&session_id, Consistency::Strong).await?),
+        }
+    }
+
+    /// Changes a session if `condition` holds for its version. A patch that changes nothing
+    /// leaves the version as it is.
+    ///
+    /// # Errors
+    /// See [`PatchError`].
+    pub async fn patch(
+        &self,
+        id: &SessionId,
+        patch: &SessionPatch,
+        condition: impl Fn(Version) -> bool + Send + Sync,
+        metadata_limit: usize,
+        at: Timestamp,
+    ) -> Result<Session, PatchError> {
+        for _ in 0..PATCH_ATTEMPTS {
+            let current = self.store.session(id, Consistency::Strong).await?;
+            if !condition(current.version) {
+                return Err(PatchError::PreconditionFailed);
+            }
+            let metadata = patch.patched_metadata(&current.metadata);
+            if metadata.len() > metadata_limit {
+                return Err(PatchError::MetadataTooLarge {
+                    limit: metadata_limit,
+                });
+            }
+            let language = patch.language.as_ref().unwrap_or(&current.language);
+            if metadata.same_content(&current.metadata) && *language == current.language {
+                return Ok(current);
+            }
+            let change = SessionChange {
+                base: current.version,
+                language: language.clone(),
+                metadata,
+                at,
+            };
+            match self.store.update(id, change).await {
+                Err(UpdateError::Moved) => {}
+                Ok(session) => return Ok(session),
+                Err(UpdateError::Absent) => return Err(ReadError::Absent.into()),
+                Err(UpdateError::Erased) => return Err(ReadError::Erased.into()),
+                Err(UpdateError::Store(error)) => return Err(ReadError::Store(error).into()),
+            }
+        }
+        Err(PatchError::Contended)
+    }
+
+    /// Erases a session and its events for ever; idempotent.
+    ///
+    /// # Errors
+    /// See [`EraseError`].
+    pub async fn erase(&self, id: &SessionId, at: Timestamp) -> Result<(), EraseError> {
+        let result = self.store.erase(id, at).await;
+        self.hub.announce(id);
+        result
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn session(
+        &self,
+        id: &SessionId,
+        consistency: Consistency,
+    ) -> Result<Session, ReadError> {
+        self.store.session(id, consistency).await
+    }
+
+    /// A page of a session's events.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
+        self.store.events(id, query).await
+    }
+
+    /// A session with a page of its events, both of one moment.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn session_with_events(
+        &self,
+        id: &SessionId,
+        query: &PageQuery,
+    ) -> Result<(Session, EventPage), ReadError> {
+        self.store.session_with_events(id, query).await
+    }
+
+    /// One event; `None` if the session has none of this id.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn event(
+        &self,
+        id: &SessionId,
+        event_id: &EventId,
+        consistency: Consistency,
+    ) -> Result<Option<Event>, ReadError> {
+        self.store.event(id, event_id, consistency).await
+    }
+
+    /// A page of sessions.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn list(&self, query: &SessionListQuery) -> Result<SessionPage, StoreError> {
+        self.store.list(query).await
+    }
+
+    /// Follows a session: tells when there may be something new in its log.
+    pub fn follow(&self, id: &SessionId) -> Follower {
+        self.hub.follow(id)
+    }
+
+    /// Whether the store can serve now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn health(&self) -> Result<(), StoreError> {
+        self.store.health()
+    }
+
+    /// Waits until nothing is queued or in flight any more.
+    pub async fn drained(&self) {
+        self.shell.drained().await;
+    }
+}
+
+fn appended(answer: Answer) -> Result<Appended, Refusal> {
+    match answer {
+        Answer::Appended { event, replayed } => Ok(Appended { event, replayed }),
+        Answer::Refused(refusal) => Err(refusal),
+        Answer::Created { .. } | Answer::Closed(_) => Err(Refusal::TimedOut),
+    }
+}

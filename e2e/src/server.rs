@@ -2,7 +2,6 @@
 //! that are expected to end by themselves.
 
 use std::{
-    env,
     io::Write,
     path::Path,
     process::{Child, Command, Stdio},
@@ -21,15 +20,7 @@ use crate::{
 
 /// The binary, untouched by settings of whoever runs the tests.
 pub fn command() -> Command {
-    let mut command = Command::new(binary::path());
-    for (name, _) in env::vars_os() {
-        let settings = name
-            .to_str()
-            .is_some_and(|name| name.starts_with("SESSIONSTORE_") || name.starts_with("OTEL_"));
-        if settings {
-            command.env_remove(name);
-        }
-    }
+    let mut command = sessionstore_launch::command(binary::path());
     command.stdin(Stdio::null());
     command
 }

@@ -59,7 +59,9 @@ rm -rf -- "$folder"
 "#;
 
 async fn start_guarded() -> (Target, Option<Child>) {
-    let folder = tempfile::tempdir()
+    let folder = tempfile::Builder::new()
+        .prefix("sessionstore-e2e-")
+        .tempdir()
         .expect("a temporary folder can be made")
         .keep();
     let serve = server::serve_command(&folder);

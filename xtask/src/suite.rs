@@ -1,0 +1,260 @@
+//! `cargo xtask test`: all that a change has to pass, in one run with one sum at the end.
+//!
+//! What a step does lives in the file of its subject; here is only the order and the count.
+
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use clap::ValueEnum;
+
+use crate::{
+    cargo::{self, cargo},
+    deny, dialogues, generate, process, schemathesis, sim,
+    tally::Tally,
+};
+
+/// Run all that a change has to pass
+///
+/// Needs Rust and the package registries, nothing else: what the steps use besides is fetched in
+/// pinned versions into a cache outside the checkout. The first run on a fresh machine takes a
+/// quarter of an hour or so on two cores, later ones a fraction of it.
+///
+/// Every step runs even when one before it failed. The last line sums up all tests; a step that
+/// is no cargo test counts as one. The exit code is 0 only if nothing failed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only what needs nothing but Rust: fmt, clippy, test
+    #[arg(long, conflicts_with = "only")]
+    fast: bool,
+    /// Only this step; may be given several times
+    #[arg(long, value_enum, value_name = "STEP")]
+    only: Vec<Step>,
+    /// How many simulated histories the step sim runs
+    #[arg(long, default_value_t = 3_000)]
+    seeds: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Step {
+    /// The source is formatted
+    Fmt,
+    /// The source has no lint
+    Clippy,
+    /// The generated files in docs/ are those that the binary writes
+    Generate,
+    /// All tests of the workspace
+    Test,
+    /// Simulated histories of the committer with failures
+    Sim,
+    /// Real dialogues: imported twice, exported, compared
+    Dialogues,
+    /// Generated requests against the OpenAPI document
+    Schemathesis,
+    /// Licences and sources of all dependencies
+    Deny,
+}
+
+struct Report {
+    step: Step,
+    tally: Tally,
+    took: Duration,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let suite = Suite {
+        seeds: args.seeds,
+        server: OnceCell::new(),
+    };
+    let reports: Vec<Report> = plan(args).map(|step| suite.report(step)).collect();
+    println!("\n{}", summary(&reports));
+    let total = total(&reports);
+    println!("{total}");
+    if total.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The steps to run, in their order: those that fail fastest come first.
+fn plan(args: &Args) -> impl Iterator<Item = Step> {
+    let wanted = match (args.fast, args.only.as_slice()) {
+        (true, _) => vec![Step::Fmt, Step::Clippy, Step::Test],
+        (false, []) => Step::value_variants().to_vec(),
+        (false, only) => only.to_vec(),
+    };
+    Step::value_variants()
+        .iter()
+        .copied()
+        .filter(move |step| wanted.contains(step))
+}
+
+struct Suite {
+    seeds: u32,
+    /// The binary of the service, built by the first step that needs it; `None` if that failed.
+    server: OnceCell<Option<PathBuf>>,
+}
+
+impl Suite {
+    fn report(&self, step: Step) -> Report {
+        println!("\n==> {}", name(step));
+        let start = Instant::now();
+        let tally = self.run(step).unwrap_or_else(|error| {
+            eprintln!("{}: {error:#}", name(step));
+            Tally::FAILED
+        });
+        let took = start.elapsed();
+        println!(
+            "==> {}: {} in {}",
+            name(step),
+            verdict(tally),
+            seconds(took)
+        );
+        Report { step, tally, took }
+    }
+
+    fn run(&self, step: Step) -> anyhow::Result<Tally> {
+        match step {
+            Step::Fmt => one(process::run(&mut cargo(["fmt", "--all", "--check"]))),
+            Step::Clippy => one(process::run(
+                cargo(["clippy", "--workspace", "--all-targets"]).args(["--", "-D", "warnings"]),
+            )),
+            Step::Generate => self.with_server(generate::check),
+            Step::Test => self.workspace_tests(),
+            Step::Sim => count(&mut sim::simulation(Some(self.seeds), None)),
+            Step::Dialogues => self.with_server(dialogues::verify),
+            Step::Schemathesis => self.with_server(schemathesis::check),
+            Step::Deny => one(deny::check(deny::Advisories::Skip)),
+        }
+    }
+
+    fn workspace_tests(&self) -> anyhow::Result<Tally> {
+        let Some(server) = self.server() else {
+            return Ok(Tally::FAILED);
+        };
+        let tests = cargo(["test", "--workspace", "--no-fail-fast"]);
+        count(&mut cargo::with_server(tests, server))
+    }
+
+    /// Runs a step against the binary of the service; without one it can only be skipped.
+    fn with_server(&self, step: impl Fn(&Path) -> anyhow::Result<()>) -> anyhow::Result<Tally> {
+        match self.server() {
+            Some(server) => one(step(server)),
+            None => Ok(Tally::SKIPPED),
+        }
+    }
+
+    fn server(&self) -> Option<&Path> {
+        self.server
+            .get_or_init(|| {
+                cargo::build_tests()
+                    .inspect_err(|error| eprintln!("the tests do not build: {error:#}"))
+                    .ok()
+            })
+            .as_deref()
+    }
+}
+
+/// Counts a step that is no cargo test as one.
+fn one(outcome: anyhow::Result<()>) -> anyhow::Result<Tally> {
+    outcome.map(|()| Tally::PASSED)
+}
+
+/// Runs cargo's test runner and counts what it reports.
+fn count(tests: &mut Command) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    let status = process::tee(tests, |line| tally.read(line))?;
+    Ok(tally.settle(status.success()))
+}
+
+fn total(reports: &[Report]) -> Tally {
+    reports
+        .iter()
+        .fold(Tally::default(), |sum, report| sum + report.tally)
+}
+
+fn summary(reports: &[Report]) -> String {
+    let mut table = String::from("step               time  result\n");
+    for Report { step, tally, took } in reports {
+        let line = format!(
+            "{:<13} {:>9}  {} ({tally})\n",
+            name(*step),
+            seconds(*took),
+            verdict(*tally)
+        );
+        table.push_str(&line);
+    }
+    table
+}
+
+fn verdict(tally: Tally) -> &'static str {
+    match tally {
+        Tally { failed: 1.., .. } => "FAILED",
+        Tally { passed: 1.., .. } => "ok",
+        Tally { .. } => "skipped",
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn name(step: Step) -> String {
+    step.to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(fast: bool, only: &[Step]) -> Args {
+        Args {
+            fast,
+            only: only.to_vec(),
+            seeds: 1,
+        }
+    }
+
+    #[test]
+    fn without_options_every_step_runs() {
+        let steps: Vec<Step> = plan(&args(false, &[])).collect();
+        assert_eq!(steps, Step::value_variants());
+    }
+
+    #[test]
+    fn the_fast_plan_needs_nothing_but_rust() {
+        let steps: Vec<Step> = plan(&args(true, &[])).collect();
+        assert_eq!(steps, [Step::Fmt, Step::Clippy, Step::Test]);
+    }
+
+    #[test]
+    fn chosen_steps_run_in_the_order_of_the_suite() {
+        let steps: Vec<Step> = plan(&args(false, &[Step::Sim, Step::Fmt])).collect();
+        assert_eq!(steps, [Step::Fmt, Step::Sim]);
+    }
+
+    #[test]
+    fn one_failed_step_fails_the_sum() {
+        let report = |step, tally| Report {
+            step,
+            tally,
+            took: Duration::from_secs(1),
+        };
+        let reports = [
+            report(Step::Fmt, Tally::PASSED),
+            report(Step::Clippy, Tally::FAILED),
+            report(Step::Dialogues, Tally::SKIPPED),
+        ];
+        assert_eq!(total(&reports).to_string(), "1 passed, 1 failed, 1 skipped");
+        assert!(!total(&reports).is_good());
+        assert_eq!(
+            reports.map(|it| verdict(it.tally)),
+            ["ok", "FAILED", "skipped"]
+        );
+    }
+}

@@ -4,7 +4,7 @@ use crate::domain::{Document, EventId, EventType, Limits, NewEvent, Seq, Session
 use crate::http::Api;
 use crate::http::fields::{Base, Field, Fields, string};
 use crate::http::problem::{Problem, Violations};
-use crate::json::Value;
+use crate::json::{Kind, Value};
 
 /// The fields of an event to append, in the order of their documentation.
 const FIELDS: [&str; 5] = ["eventId", "type", "payload", "timestamp", "expectedSeq"];
@@ -106,10 +106,54 @@ impl Content {
     }
 }
 
+/// An integer however it is written: 2.0 is one too, as JSON Schema has it (2020-12, §6.1.1), and
+/// with it the schema of this field.
 fn seq(value: Value<'_>) -> Result<Seq, String> {
-    value
-        .integer()
+    let number = value.integer().or_else(|| integral(value));
+    number
         .and_then(|number| u64::try_from(number).ok())
         .and_then(Seq::new)
         .ok_or_else(|| format!("must be an integer between 1 and {}", i64::MAX))
+}
+
+/// The integer that a number with a fraction or an exponent stands for, if it is exact.
+fn integral(value: Value<'_>) -> Option<i64> {
+    /// From here on not every integer is a double.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number: f64 = (value.kind() == Kind::Number)
+        .then(|| value.text().parse().ok())
+        .flatten()?;
+    let is_exact = number.fract() == 0.0 && number.abs() < EXACT;
+    #[expect(clippy::cast_possible_truncation, reason = "it is integral and small")]
+    is_exact.then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::check;
+
+    #[test]
+    fn a_seq_is_an_integer_however_it_is_written() {
+        let read = |text: &str| seq(check(text.as_bytes()).unwrap()).map(Seq::get).ok();
+        assert_eq!(read("1"), Some(1));
+        assert_eq!(read("9223372036854775807"), Some(i64::MAX as u64));
+        assert_eq!(read("20e-1"), Some(2));
+        assert_eq!(read("2.0"), Some(2));
+        for text in [
+            "0",
+            "-1",
+            "0.0",
+            "1.5",
+            "1e300",
+            "1e999",
+            "9223372036854775808",
+            "9007199254740993.0",
+            "\"1\"",
+            "null",
+            "[1]",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 }

@@ -88,7 +88,7 @@ impl<'r> Parameters<'r> {
                 break;
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let Ok(name) = percent::decode(name) else {
+            let Ok(name) = percent::decode_query(name) else {
                 self.wrong(name, "is no parameter of this route");
                 continue;
             };
@@ -96,7 +96,7 @@ impl<'r> Parameters<'r> {
                 self.wrong(&name, "is no parameter of this route");
                 continue;
             };
-            match percent::decode(value) {
+            match percent::decode_query(value) {
                 _ if known.value.is_some() => self.wrong(&name, "must not be repeated"),
                 Ok(value) => known.value = Some(value),
                 Err(error) => self.wrong(&name, error),

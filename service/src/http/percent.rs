@@ -14,8 +14,17 @@ pub(super) enum DecodeError {
     NotUtf8,
 }
 
-/// The text that `raw` stands for. A `+` is a plus: no value of this API has a space in it, and
-/// offsets of times have a plus.
+/// The text that a name or a value of a query stands for: in queries a `+` is a space, as browsers
+/// and most clients write it. A plus, as in the offset of a time, is `%2B`.
+pub(super) fn decode_query(raw: &str) -> Result<Cow<'_, str>, DecodeError> {
+    if raw.contains('+') {
+        let text = decode(&raw.replace('+', " "))?.into_owned();
+        return Ok(Cow::Owned(text));
+    }
+    decode(raw)
+}
+
+/// The text that a segment of a path stands for.
 pub(super) fn decode(raw: &str) -> Result<Cow<'_, str>, DecodeError> {
     let mut rest = raw.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
@@ -58,6 +67,8 @@ mod tests {
             assert_eq!(decode(raw), Err(DecodeError::NotUtf8), "{raw}");
         }
         assert_eq!(decode("a%2Fb%2fc+d").unwrap(), "a/b/c+d");
+        assert_eq!(decode_query("a+%2B+b").unwrap(), "a + b");
+        assert_eq!(decode_query("+%zz"), Err(DecodeError::BadEscape));
     }
 
     proptest! {

@@ -57,7 +57,6 @@ impl File {
             }
             "swagger-ui-bundle.js" => "text/javascript; charset=utf-8",
             "swagger-ui.css" => "text/css; charset=utf-8",
-            "favicon-32x32.png" => "image/png",
             _ => return None,
         };
         let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));

@@ -156,6 +156,6 @@ pub struct AfterParameter {
 #[into_params(parameter_in = Header)]
 pub struct LastEventIdHeader {
     /// The same as `after`, and beats it: an `EventSource` sends it when it connects again.
-    #[param(rename = "Last-Event-ID", minimum = 0)]
-    pub last_event_id: Option<i64>,
+    #[param(rename = "Last-Event-ID", minimum = 0, required = false)]
+    pub last_event_id: i64,
 }

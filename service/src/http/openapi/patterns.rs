@@ -38,8 +38,8 @@ pub(in crate::http) const TIME_UTC: &str =
 /// The entity tag of a version.
 pub(in crate::http) const ENTITY_TAG: &str = r#"^"[1-9][0-9]*"$"#;
 
-/// The value of `If-Match`: `*`, or entity tags.
-pub(in crate::http) const IF_MATCH: &str = r#"^(?:\*|(?:W/)?"[!#-~]*"(?:, *(?:W/)?"[!#-~]*")*)$"#;
+/// A list of entity tags, as in `If-Match`.
+pub(in crate::http) const ENTITY_TAGS: &str = r#"^(?:W/)?"[!#-~]*"(?:, *(?:W/)?"[!#-~]*")*$"#;
 
 /// A key of a payload or of metadata: no NUL.
 pub(in crate::http) const KEY: &str = r"^[^\x00]*$";

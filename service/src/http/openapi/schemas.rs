@@ -347,6 +347,20 @@ pub struct EventPageAnswer {
     pub pagination: Pagination,
 }
 
+/// A message of a stream, its fields as texts.
+#[derive(ToSchema)]
+pub struct StreamMessage {
+    /// The seq of the event; that of the end is one more than that of the last event.
+    #[schema(pattern = "^[0-9]+$")]
+    pub id: String,
+    /// `end` at the end of the session. Absent with every event before, which stands for `message`.
+    #[schema(required = false, pattern = "^(?:message|end)$")]
+    pub event: String,
+    /// JSON: an `Event`, or with `end` an object with `status` (`completed`, `failed` or
+    /// `erased`), `endedAt` and, where there is one, `reason`.
+    pub data: String,
+}
+
 /// A result for each event of a batch, in its order.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -50,12 +50,26 @@ texts! {
     /// The version of a session, in quotes.
     EntityTag = text(patterns::ENTITY_TAG, "\"1\"");
 
-    /// `*`, or entity tags.
-    EntityTags = text(patterns::IF_MATCH, "\"1\"");
-
     /// Always `true`.
     Replayed = text("^true$", "true");
 }
+
+/// `*`, or entity tags.
+pub struct EntityTags;
+
+impl PartialSchema for EntityTags {
+    fn schema() -> RefOr<Schema> {
+        let any = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .enum_values(Some(["*"]));
+        AnyOfBuilder::new()
+            .item(any)
+            .item(text(patterns::ENTITY_TAGS, "\"1\""))
+            .into()
+    }
+}
+
+impl ToSchema for EntityTags {}
 
 fn text(pattern: &str, example: &str) -> ObjectBuilder {
     ObjectBuilder::new()
@@ -106,12 +120,11 @@ impl PartialSchema for JsonValue {
     fn schema() -> RefOr<Schema> {
         let this = || RefOr::from(Ref::from_schema_name("JsonValue"));
         let scalar = SchemaType::from_iter([Type::Null, Type::Boolean, Type::String]);
-        // Integers are int64; the range of other numbers is that of a double, but a schema cannot
-        // tell 1e300 from an integer of 301 digits.
+        // Integers are int64, but a schema cannot tell 1e300 from an integer of 301 digits.
         let number = ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::Number))
-            .minimum(Some(i64::MIN))
-            .maximum(Some(i64::MAX))
+            .minimum(Some(f64::MIN))
+            .maximum(Some(f64::MAX))
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Double)));
         let object = ObjectBuilder::new()
             .property_names(Some(key()))

@@ -139,7 +139,7 @@ impl Feed {
         let page = match read {
             Ok(page) => page,
             Err(ReadError::Erased) => {
-                frame::erased(text);
+                frame::erased(text, self.seen);
                 return Progress::Ended;
             }
             Err(error) => {

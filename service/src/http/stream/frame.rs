@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Event, Terminal};
+use crate::domain::{Event, Seq, Terminal};
 use crate::http::wire;
 
 /// How long the client is to wait before it connects again.
@@ -36,10 +36,12 @@ pub(super) fn end(out: &mut String, terminal: &Terminal) {
     out.push_str("\n\n");
 }
 
-/// The end of a stream whose session was erased. It has no id: a client that connects again with
-/// the last one is answered with 410, whichever it is.
-pub(super) fn erased(out: &mut String) {
-    out.push_str("event: end\ndata: {\"status\":\"erased\",\"endedAt\":null}\n\n");
+/// The end of a stream whose session was erased after `seen`. Its id goes on from there, so that
+/// every event of a stream has one; it means nothing more: to connect again is answered with 410.
+pub(super) fn erased(out: &mut String, seen: u64) {
+    out.push_str("event: end\nid: ");
+    wire::plain(out, Seq::after(seen));
+    out.push_str("\ndata: {\"status\":\"erased\",\"endedAt\":null}\n\n");
 }
 
 /// The end of a stream that can be gone on with elsewhere.

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use crate::domain::{PageQuery, SessionId};
-use crate::http::openapi::params;
+use crate::http::openapi::{params, schemas};
 use crate::http::parameters::{Parameters, after_seq};
 use crate::http::problem::Problem;
 use crate::http::{Api, answer};
@@ -76,7 +76,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, String> {
     tag = "events",
     params(params::SessionPath, params::AfterParameter, params::LastEventIdHeader),
     responses(
-        (status = 200, description = "The stream.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The stream.", body = schemas::StreamMessage, content_type = "text/event-stream"),
         (status = 204, description = "The session is closed, and everything was seen: nothing will ever come."),
     ),
 )]

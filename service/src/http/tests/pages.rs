@@ -79,7 +79,7 @@ async fn filters_choose_events_and_hide_the_total() {
             vec!["e3", "e7"],
         ),
         ("since=2026-11-25T10:00:05%2B01:00", vec!["e1", "e5"]),
-        ("since=2026-11-25T10:00:05+01:00&type=user_speech", vec![]),
+        ("since=2026-11-25T10:00:05%2B01:00&type=user_speech", vec![]),
     ] {
         let page = of(query).await;
         assert_eq!(ids(&page), expected, "{query}");
@@ -149,6 +149,8 @@ async fn wrong_parameters_of_a_page_are_told() {
         of("order=time&type=speech&since=2026&until=x").await,
         ["order", "type", "since", "until"]
     );
+    // A `+` in a query is a space.
+    assert_eq!(of("since=2026-11-25T10:00:05+01:00").await, ["since"]);
     assert_eq!(of("consistency=weak").await, ["consistency"]);
     assert_eq!(
         of("afterSeq=1&order=seq&offset=1").await,

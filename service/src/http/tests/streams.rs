@@ -167,7 +167,7 @@ async fn an_erased_session_ends_its_streams() {
     server.delete("/v1/sessions/a").await;
     assert_eq!(
         reader.frame().await,
-        "event: end\ndata: {\"status\":\"erased\",\"endedAt\":null}"
+        "event: end\nid: 2\ndata: {\"status\":\"erased\",\"endedAt\":null}"
     );
     assert!(reader.is_over().await);
 }

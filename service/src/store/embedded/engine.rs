@@ -207,25 +207,20 @@ fn open_tables(folder: &Folder, settings: &Settings) -> Result<Tables, OpenError
         path: path.to_owned(),
         source,
     };
-    let torn = match journals::inspect(&store).map_err(io)? {
-        Inspection::Sound(torn) => torn,
+    match journals::inspect(&store).map_err(io)? {
+        Inspection::Sound(torn) => {
+            for tail in torn {
+                tail.cut_off().map_err(io)?;
+            }
+        }
         Inspection::Damaged(journal) => {
             return Err(OpenError::Damaged {
                 path: path.to_owned(),
                 what: format!("{} has a broken part before whole ones", journal.display()),
             });
         }
-    };
-    match Tables::open(&store, settings) {
-        Err(fjall::Error::JournalRecovery(_)) if !torn.is_empty() => {
-            for tail in torn {
-                tail.cut_off().map_err(io)?;
-            }
-            Tables::open(&store, settings)
-        }
-        result => result,
     }
-    .map_err(|error| explain(path, error))
+    Tables::open(&store, settings).map_err(|error| explain(path, error))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {

@@ -2,13 +2,15 @@
 //! torn: a batch is synced before the next one is written.
 //!
 //! fjall by itself forgets everything after the first byte it cannot read, also when that is an
-//! acknowledged batch that went bad; and refuses to open when a page in the midst of the last,
-//! unacknowledged batch was not written. Here the two are told apart: a broken batch with a whole
-//! one behind it is damage, one with nothing behind it is a torn tail.
+//! acknowledged batch that went bad; refuses to open when a page in the midst of the last,
+//! unacknowledged batch was not written; and allocates whatever a torn length says. Here the two
+//! cases are told apart: a broken batch with a whole one behind it is damage, one with nothing
+//! behind it is a torn tail, and is cut off.
 //!
 //! The format is that of fjall 3 (`journal/entry.rs` there, all numbers little-endian): a start
 //! with the number of items and a sequence number, the items, an end with the XXH3 of the items
-//! and a magic. The tests of the torn journal fail if it changes.
+//! and a magic. Journals of another version are left alone; the tests of the torn journal fail if
+//! this version's change.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -20,7 +22,8 @@ const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
-const END_MAGIC: &[u8] = b"FJL\x03";
+/// What fjall writes into the file `version`, and at the end of each batch.
+const VERSION: [u8; 4] = *b"FJL\x03";
 
 /// The end of a journal that was being written when the process or the machine stopped.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(super) enum Inspection {
 impl TornTail {
     /// Removes it: none of it was ever acknowledged.
     pub(super) fn cut_off(&self) -> io::Result<()> {
+        let journal = self.journal.display();
+        tracing::warn!(%journal, at = self.at, "dropping a write that was cut short");
         let file = OpenOptions::new().write(true).open(&self.journal)?;
         file.set_len(self.at)?;
         file.sync_all()
@@ -51,6 +56,9 @@ impl TornTail {
 /// Reads every journal in `store`.
 pub(super) fn inspect(store: &Path) -> io::Result<Inspection> {
     let mut torn = Vec::new();
+    if fs::read(store.join("version"))? != VERSION {
+        return Ok(Inspection::Sound(torn));
+    }
     for entry in fs::read_dir(store)? {
         let journal = entry?.path();
         if journal
@@ -146,8 +154,8 @@ impl<R: Read> Items<'_, R> {
         }
         let [tag] = self.array()?;
         let hash = u64::from_le_bytes(self.array()?);
-        let magic: [u8; 4] = self.array()?;
-        let is_whole = tag == END && hash == self.hash.digest() && magic == *END_MAGIC;
+        let magic = self.array()?;
+        let is_whole = tag == END && hash == self.hash.digest() && magic == VERSION;
         Ok(if is_whole {
             Batch::Whole(self.length)
         } else {

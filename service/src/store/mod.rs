@@ -6,6 +6,7 @@
 //! `service/tests/invariants` checks each of them against each backend.
 
 mod embedded;
+mod measured;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::domain::{
 };
 
 pub use embedded::{EmbeddedStore, OpenError, Settings as EmbeddedSettings};
+pub use measured::{Measured, StoreMetrics};
 
 /// A store of session logs. Shared by everything in the process.
 #[async_trait]

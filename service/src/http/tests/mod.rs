@@ -8,7 +8,6 @@ mod fake;
 mod fuzz;
 mod pages;
 mod routes;
-mod scratch;
 mod sessions;
 mod streams;
 

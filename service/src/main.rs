@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `sessionstore`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sessionstore::cli::main()
+}

@@ -23,6 +23,7 @@ mod list;
 mod media;
 mod meta;
 mod new_event;
+pub mod observe;
 pub mod openapi;
 mod page;
 mod parameters;

@@ -130,4 +130,9 @@ kinds! {
     /// Too many others change the same session at the same time. Nothing was done. Wait as
     /// `Retry-After` says, and send the same request again.
     Contended = "contended", SERVICE_UNAVAILABLE, Retry::HelpsAfter(1), "The session is changed by too many others";
+
+    /// The server failed at something that it should have been able to do: a defect of its own, not
+    /// of the request. Its log says where. Whether the request was carried out is not known; it is
+    /// safe to send it again.
+    Internal = "internal", INTERNAL_SERVER_ERROR, Retry::Helps, "The server failed";
 }

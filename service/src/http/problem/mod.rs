@@ -95,6 +95,9 @@ pub enum Problem {
     /// See [`Kind::Unavailable`]. Why is for the log, not for the client.
     #[error("the store did not answer in time; it is safe to send the request again")]
     Unavailable(StoreError),
+    /// See [`Kind::Internal`].
+    #[error("the server failed; its log says where")]
+    Internal,
     /// See [`Kind::Contended`].
     #[error("the session was changed by others at every attempt; nothing was done")]
     Contended,
@@ -134,6 +137,7 @@ impl Problem {
             Self::Overloaded => Kind::Overloaded,
             Self::Unavailable(_) => Kind::Unavailable,
             Self::Contended => Kind::Contended,
+            Self::Internal => Kind::Internal,
         }
     }
 

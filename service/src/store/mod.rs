@@ -5,6 +5,8 @@
 //! or of queues. The invariants that every backend keeps are in `docs/architecture.md`; the suite
 //! `service/tests/invariants` checks each of them against each backend.
 
+mod embedded;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,6 +17,8 @@ use crate::domain::{
     Consistency, Document, Event, EventId, Language, NewSession, PageQuery, Position, Seq, Session,
     SessionId, SessionListQuery, SessionPosition, Terminal, Timestamp, Version,
 };
+
+pub use embedded::{EmbeddedStore, OpenError, Settings as EmbeddedSettings};
 
 /// A store of session logs. Shared by everything in the process.
 #[async_trait]

@@ -1,0 +1,231 @@
+//! The database behind the store, and what becomes of it when a write fails: fjall takes no
+//! further one then, so it is closed and opened again as soon as the disk takes data. Reads go on
+//! meanwhile. Knows no sessions but those whose erasure has to be finished.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::thread;
+
+use crate::store::StoreError;
+use crate::store::embedded::erase;
+use crate::store::embedded::error::{OpenError, WriteError, explain};
+use crate::store::embedded::folder::Folder;
+use crate::store::embedded::journals::{self, Inspection};
+use crate::store::embedded::settings::Settings;
+use crate::store::embedded::tables::{Tables, Write};
+use crate::store::embedded::tails::Tails;
+use crate::store::embedded::view::View;
+
+/// See the module.
+pub(super) struct Engine {
+    folder: Folder,
+    settings: Settings,
+    /// Held by every write, for its whole time.
+    writer: Mutex<Tails>,
+    /// Absent only while a store that failed cannot be opened again.
+    tables: RwLock<Option<Tables>>,
+    /// Why nothing can be written. As long as it is here, a thread is at work to end it.
+    failure: Mutex<Option<StoreError>>,
+}
+
+impl Engine {
+    pub(super) fn open(path: &Path, settings: Settings) -> Result<Arc<Self>, OpenError> {
+        let folder = Folder::open(path, |new| {
+            let made = Tables::open(new, &settings);
+            made.map(drop).map_err(|error| explain(path, error))
+        })?;
+        let tables = open_tables(&folder, &settings)?;
+        let engine = Arc::new(Self {
+            folder,
+            settings,
+            writer: Mutex::new(Tails::new()),
+            tables: RwLock::new(Some(tables)),
+            failure: Mutex::new(None),
+        });
+        engine.finish_purges();
+        Ok(engine)
+    }
+
+    /// Runs `read` on what is committed now.
+    pub(super) fn read<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&View<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match &*self.tables() {
+            Some(tables) => read(&tables.view()),
+            None => Err(self.why_closed().into()),
+        }
+    }
+
+    /// Runs `write` while nobody else writes.
+    pub(super) fn write<T>(
+        self: &Arc<Self>,
+        write: impl FnOnce(Write<'_>, &mut Tails) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
+        let mut tails = self.lock_writer();
+        self.health()?;
+        let tables = self.tables();
+        let Some(tables) = &*tables else {
+            return Err(self.why_closed().into());
+        };
+        let result = match tables.wait_for_room(self.settings.stall_limit) {
+            Ok(()) => write(tables.begin(), &mut tails),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &result
+            && tables.check().is_err()
+        {
+            // What is unknown may turn out to be there.
+            tails.forget();
+            self.fail(error.clone().into());
+        }
+        result
+    }
+
+    /// Whether something can be written.
+    pub(super) fn health(&self) -> Result<(), StoreError> {
+        self.lock_failure().clone().map_or(Ok(()), Err)
+    }
+
+    /// Moves everything from memory and journals into tables.
+    #[cfg(test)]
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.tables().as_ref().map_or(Ok(()), Tables::flush)
+    }
+
+    fn fail(self: &Arc<Self>, cause: StoreError) {
+        let mut failure = self.lock_failure();
+        if failure.is_some() {
+            return;
+        }
+        let cause = self.in_words(cause);
+        tracing::error!(%cause, "writing failed");
+        *failure = Some(cause);
+        let engine = Arc::downgrade(self);
+        spawn("store-reopen", move || Self::recover(&engine));
+    }
+
+    /// Tries to open the store again until it can be written, or nobody needs it any more.
+    fn recover(engine: &Weak<Self>) {
+        while let Some(engine) = engine.upgrade() {
+            match engine.reopen() {
+                Ok(()) => {
+                    *engine.lock_failure() = None;
+                    tracing::info!("the store was opened again and can be written");
+                    engine.finish_purges();
+                    return;
+                }
+                Err(cause) => *engine.lock_failure() = Some(engine.in_words(cause)),
+            }
+            let pause = engine.settings.reopen_every;
+            drop(engine);
+            thread::sleep(pause);
+        }
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        self.folder.probe()?;
+        let mut tails = self.lock_writer();
+        let mut slot = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        // The old one has to be gone first: it holds fjall's lock, and closing it may still write.
+        drop(slot.take());
+        tails.forget();
+        *slot = Some(open_tables(&self.folder, &self.settings)?);
+        drop(slot);
+        match &*self.tables() {
+            Some(tables) => tables.flush(),
+            None => Ok(()),
+        }
+    }
+
+    /// Finishes in the background what an erasure has left, if a stop or a failure cut it short.
+    fn finish_purges(self: &Arc<Self>) {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method alone is for one lifetime only"
+        )]
+        let pending = match self.read(|view| view.pending_purges()) {
+            Ok(pending) => pending,
+            Err(error) => return tracing::warn!(%error, "cannot tell which erasures are pending"),
+        };
+        if pending.is_empty() {
+            return;
+        }
+        let engine = Arc::downgrade(self);
+        spawn("store-purge", move || {
+            for id in pending {
+                let Some(engine) = engine.upgrade() else {
+                    return;
+                };
+                if let Err(error) = erase::purge(&engine, &id) {
+                    let error = StoreError::from(error);
+                    return tracing::warn!(%error, "an erasure stays pending until the next start");
+                }
+            }
+        });
+    }
+
+    /// Why there are no tables; they may have come back in between.
+    fn why_closed(&self) -> StoreError {
+        self.health().err().unwrap_or(StoreError::TimedOut)
+    }
+
+    fn in_words(&self, cause: StoreError) -> StoreError {
+        let folder = self.folder.path().display();
+        match cause {
+            StoreError::Unavailable(cause) => StoreError::Unavailable(format!(
+                "{cause}; the data folder is {folder}, writing goes on by itself"
+            )),
+            other => other,
+        }
+    }
+
+    fn tables(&self) -> RwLockReadGuard<'_, Option<Tables>> {
+        // Readers change nothing, and reopening leaves either a whole database or none.
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_writer(&self) -> MutexGuard<'_, Tails> {
+        self.writer.lock().unwrap_or_else(|poisoned| {
+            // A write panicked: what it did to the tails is unknown, the database has them right.
+            self.writer.clear_poison();
+            let mut tails = poisoned.into_inner();
+            tails.forget();
+            tails
+        })
+    }
+
+    fn lock_failure(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_tables(folder: &Folder, settings: &Settings) -> Result<Tables, OpenError> {
+    let path = folder.path();
+    let store = folder.store();
+    let io = |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    match journals::inspect(&store).map_err(io)? {
+        Inspection::Sound(torn) => {
+            for tail in torn {
+                tail.cut_off().map_err(io)?;
+            }
+        }
+        Inspection::Damaged(journal) => {
+            return Err(OpenError::Damaged {
+                path: path.to_owned(),
+                what: format!("{} has a broken part before whole ones", journal.display()),
+            });
+        }
+    }
+    Tables::open(&store, settings).map_err(|error| explain(path, error))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().name(name.to_owned());
+    if let Err(error) = thread.spawn(work) {
+        tracing::error!(%error, name, "no thread could be started: restart the process");
+    }
+}

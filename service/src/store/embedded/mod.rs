@@ -1,0 +1,201 @@
+//! The embedded store: `fjall`, a log-structured merge tree with a journal, in one folder.
+//!
+//! One process has the folder, one writer at a time arbitrates, one journal sync makes a batch
+//! durable, and readers see what is durable. This file is the table of contents: reads that touch
+//! a few rows run where they are asked for, everything that may block on the disk runs on a thread
+//! for that.
+//!
+//! `engine` holds the database and opens it again after a failure; `folder` and `journals` decide
+//! whether it may be opened; `tables` and `view` are its keyspaces, written and read; `keys` and
+//! `codec` are the rows. The rest is one file an operation.
+
+mod codec;
+mod commit;
+mod engine;
+mod erase;
+mod error;
+mod folder;
+mod journals;
+mod keys;
+mod list;
+mod page;
+mod sessions;
+mod settings;
+mod tables;
+mod tails;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::domain::{
+    Consistency, Event, EventId, NewSession, PageQuery, Session, SessionId, SessionListQuery,
+    Timestamp,
+};
+use crate::store::{
+    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Known, LogState, LookUp,
+    ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
+};
+
+use codec::Standing;
+use engine::Engine;
+use view::{Tail, View};
+
+pub use error::OpenError;
+pub use settings::Settings;
+
+/// A store in a folder of this machine.
+#[derive(Clone)]
+pub struct EmbeddedStore(Arc<Engine>);
+
+impl EmbeddedStore {
+    /// Opens the data folder; makes it if it is not there.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: one line each, for the operator.
+    pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
+        Engine::open(path, settings).map(Self)
+    }
+
+    /// Runs work that may block on a thread that may. It runs to its end, whoever waits for it.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Engine>) -> T + Send + 'static,
+    ) -> T {
+        let engine = Arc::clone(&self.0);
+        match tokio::task::spawn_blocking(move || work(&engine)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that shuts down cancels such work, and the caller with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn create(&self, sessions: Vec<NewSession>) -> Vec<CreateOutcome> {
+        self.blocking(move |engine| sessions::create(engine, &sessions))
+            .await
+    }
+
+    async fn commit(&self, records: Arc<[Record]>) -> Vec<CommitOutcome> {
+        self.blocking(move |engine| commit::commit(engine, &records))
+            .await
+    }
+
+    async fn look_up(&self, questions: Vec<LookUp>) -> Result<Vec<Known>, StoreError> {
+        self.blocking(move |engine| {
+            engine.read(|view| questions.iter().map(|it| look_up(view, it)).collect())
+        })
+        .await
+    }
+
+    async fn session(&self, id: &SessionId, _: Consistency) -> Result<Session, ReadError> {
+        self.0.read(|view| view.session(id))
+    }
+
+    async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
+        let read = |view: &View<'_>, id: &SessionId, query: &PageQuery| {
+            let tail = view.tail(id)?;
+            Ok(page::read(view, id, query, tail)?)
+        };
+        if page::is_short(query) {
+            return self.0.read(|view| read(view, id, query));
+        }
+        let (id, query) = (id.clone(), query.clone());
+        self.blocking(move |engine| engine.read(|view| read(view, &id, &query)))
+            .await
+    }
+
+    async fn session_with_events(
+        &self,
+        id: &SessionId,
+        query: &PageQuery,
+    ) -> Result<(Session, EventPage), ReadError> {
+        let read = |view: &View<'_>, id: &SessionId, query: &PageQuery| {
+            let header = view.header(id)?;
+            let tail = view.tail_of(id, &header)?;
+            let session = view::session(id.clone(), header, &tail);
+            Ok((session, page::read(view, id, query, tail)?))
+        };
+        if page::is_short(query) {
+            return self.0.read(|view| read(view, id, query));
+        }
+        let (id, query) = (id.clone(), query.clone());
+        self.blocking(move |engine| engine.read(|view| read(view, &id, &query)))
+            .await
+    }
+
+    async fn event(
+        &self,
+        id: &SessionId,
+        event_id: &EventId,
+        _: Consistency,
+    ) -> Result<Option<Event>, ReadError> {
+        self.0.read(|view| match view.standing(id)? {
+            None => Err(ReadError::Absent),
+            Some(Standing::Erased) => Err(ReadError::Erased),
+            Some(Standing::Open | Standing::Closed(_)) => Ok(view.event(id, event_id)?),
+        })
+    }
+
+    async fn list(&self, query: &SessionListQuery) -> Result<SessionPage, StoreError> {
+        let query = query.clone();
+        self.blocking(move |engine| engine.read(|view| list::read(view, &query)))
+            .await
+    }
+
+    async fn update(&self, id: &SessionId, change: SessionChange) -> Result<Session, UpdateError> {
+        let id = id.clone();
+        self.blocking(move |engine| sessions::update(engine, &id, change))
+            .await
+    }
+
+    async fn erase(&self, id: &SessionId, at: Timestamp) -> Result<(), EraseError> {
+        let id = id.clone();
+        self.blocking(move |engine| erase::erase(engine, &id, at))
+            .await
+    }
+
+    /// No other process can write here.
+    fn subscribe(&self) -> Option<BoxStream<'static, Announcement>> {
+        None
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.0.health()
+    }
+}
+
+fn look_up(view: &View<'_>, question: &LookUp) -> Result<Known, StoreError> {
+    let id = &question.session_id;
+    let log = match view.tail(id) {
+        Ok(Tail {
+            terminal: Some(terminal),
+            ..
+        }) => LogState::Closed(terminal),
+        Ok(tail) => LogState::Open(tail.events),
+        Err(ReadError::Store(error)) => return Err(error),
+        Err(ReadError::Absent) => LogState::Absent,
+        Err(ReadError::Erased) => LogState::Erased,
+    };
+    let events = match log {
+        LogState::Absent | LogState::Erased => Vec::new(),
+        LogState::Open(_) | LogState::Closed(_) => {
+            let event_ids = question.event_ids.iter();
+            event_ids
+                .map(|event| view.event(id, event))
+                .collect::<Result<_, _>>()?
+        }
+    };
+    Ok(Known { log, events })
+}

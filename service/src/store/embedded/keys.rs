@@ -132,8 +132,9 @@ pub(super) fn short(number: u64) -> [u8; SHORT] {
 
 /// What [`short`] was made of.
 pub(super) fn long(short: [u8; SHORT]) -> u64 {
-    let [a, b, c, d, e, f] = short;
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    short
+        .into_iter()
+        .fold(0, |number, byte| (number << 8) | u64::from(byte))
 }
 
 /// A timestamp is never negative, and ends with the year 9999.

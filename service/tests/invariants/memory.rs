@@ -26,6 +26,7 @@ impl MemoryStore {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn missing(refusal: Refusal) -> ReadError {
     if refusal == Refusal::Erased {
         ReadError::Erased

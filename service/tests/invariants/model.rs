@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sessionstore::domain::{
-    ClosingStatus, Event, NewEvent, NewSession, Order, PageQuery, PageStart, Position, Seq,
-    Session, SessionId, SessionListQuery, SessionPatch, SessionStatus, Terminal, Timestamp,
+    ClosingStatus, Event, Language, NewEvent, NewSession, Order, PageQuery, PageStart, Position,
+    Seq, Session, SessionId, SessionListQuery, SessionPatch, SessionStatus, Terminal, Timestamp,
     Version,
 };
 use sessionstore::log::{Appended, Closing, Created, Refusal};
@@ -165,7 +165,7 @@ impl Model {
                 Entry::Erased => None,
             })
             .filter(|session| {
-                let language = filter.language.as_ref().map(|tag| tag.folded());
+                let language = filter.language.as_ref().map(Language::folded);
                 filter.status.is_none_or(|status| status == session.status)
                     && language.is_none_or(|tag| tag == session.language.folded())
                     && filter.started_after.is_none_or(|t| session.started_at >= t)

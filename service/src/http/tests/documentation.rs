@@ -170,6 +170,56 @@ fn every_operation_tells_what_it_is_and_what_can_go_wrong() {
     assert_eq!(openapi().info.version, env!("CARGO_PKG_VERSION"));
 }
 
+/// Runs the requests of `docs/api.md` in their order; the block after each is its real answer.
+#[tokio::test]
+async fn the_examples_of_the_api_are_real() {
+    const FENCE: &str = "```http\n";
+    let written = checked_in_text("docs/api.md");
+    let server = Server::new();
+    let mut generated = String::new();
+    let mut blocks = written.split_inclusive(FENCE);
+    generated.push_str(blocks.next().unwrap());
+    while let (Some(request), Some(answer)) = (blocks.next(), blocks.next()) {
+        let (text, _) = request.split_once("```\n").unwrap();
+        let real = server.send(parse(text)).await;
+        generated.push_str(request);
+        generated.push_str(&render_answer(&real));
+        let (_, after) = answer.split_once("```\n").unwrap_or_default();
+        generated.push_str("```\n");
+        generated.push_str(after);
+    }
+    checked_in("docs/api.md", &generated);
+}
+
+/// A request as it is written in the documentation.
+fn parse(text: &str) -> Request {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let (method, path) = lines.next().unwrap().split_once(' ').unwrap();
+    let request = lines.fold(request(method, path), |request, line| {
+        let (name, value) = line.split_once(": ").unwrap();
+        request.header(name, value)
+    });
+    request.body(body.to_owned().into()).unwrap()
+}
+
+/// An answer as it is written in the documentation.
+fn render_answer(answer: &Answer) -> String {
+    let mut text = format!("HTTP/1.1 {}\n", answer.status);
+    for name in ["Content-Type", "Location", "ETag", "Idempotent-Replayed"] {
+        if !answer.header(name).is_empty() {
+            text.push_str(&format!("{name}: {}\n", answer.header(name)));
+        }
+    }
+    if answer.header("content-type").ends_with("json") {
+        let pretty = serde_json::to_string_pretty(&answer.json()).unwrap();
+        text.push_str(&format!("\n{pretty}\n"));
+    } else if !answer.body.is_empty() {
+        text.push_str(&format!("\n{}\n", answer.body.trim_end()));
+    }
+    text
+}
+
 fn pattern(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap()
 }

@@ -203,16 +203,22 @@ async fn render(mut request: Request, next: Next) -> Response {
 
 /// Compares a generated file with the one that is checked in; writes it if `UPDATE_DOCS` is set.
 pub(super) fn checked_in(path: &str, generated: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join(path);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, generated).unwrap();
+        std::fs::write(absolute(path), generated).unwrap();
     }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        found == generated,
-        "{} is not what the code says: run the tests with UPDATE_DOCS=1 and look at the difference",
-        path.display()
+        checked_in_text(path) == generated,
+        "{path} is not what the code says: run the tests with UPDATE_DOCS=1, look at the difference"
     );
+}
+
+/// A file that is checked in.
+fn checked_in_text(path: &str) -> String {
+    std::fs::read_to_string(absolute(path)).unwrap_or_default()
+}
+
+fn absolute(path: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(path)
 }

@@ -1,5 +1,6 @@
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Once;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -11,7 +12,7 @@ use prometheus::{Registry, TextEncoder};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt;
-use tracing::subscriber::DefaultGuard;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
@@ -20,14 +21,17 @@ use crate::telemetry;
 
 use super::*;
 
-/// What an observer has told.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What was logged on this thread, which is what one test logs.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl io::Write for Lines {
+/// Writes to [`LOGGED`].
+struct OfThisThread;
+
+impl io::Write for OfThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.write(bytes)
+        LOGGED.with_borrow_mut(|logged| logged.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -35,23 +39,33 @@ impl io::Write for Lines {
     }
 }
 
+/// What an observer tells from now on, on this thread.
+struct Lines {
+    filter: Level,
+}
+
 impl Lines {
-    /// Logs what the current thread does, until the guard is dropped.
-    fn follow(&self, filter: &str) -> DefaultGuard {
-        let lines = self.clone();
-        let filter = EnvFilter::new(filter);
-        let subscriber =
-            telemetry::subscriber(filter, LogFormat::Json, false, move || lines.clone());
-        tracing::subscriber::set_default(subscriber)
+    /// One subscriber serves all tests: those that come and go with a thread race each other for
+    /// which levels are worth a call at all, and lines get lost.
+    fn follow(filter: Level) -> Self {
+        static GLOBAL: Once = Once::new();
+        GLOBAL.call_once(|| {
+            let all = EnvFilter::new("debug");
+            let subscriber = telemetry::subscriber(all, LogFormat::Json, false, || OfThisThread);
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+        });
+        LOGGED.with_borrow_mut(Vec::clear);
+        Self { filter }
     }
 
     fn all(&self) -> Vec<Value> {
-        let lines = self.0.lock().unwrap();
-        let lines = String::from_utf8(lines.clone()).unwrap();
-        let parsed = lines
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
-        parsed.collect()
+        let text = LOGGED.with_borrow(|logged| String::from_utf8(logged.clone()).unwrap());
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let passes = |line: &Value| {
+            let level: Level = line["level"].as_str().unwrap().parse().unwrap();
+            level <= self.filter
+        };
+        lines.filter(passes).collect()
     }
 }
 
@@ -221,8 +235,7 @@ async fn a_client_that_hangs_up_is_not_active_any_more() {
 
 #[tokio::test]
 async fn a_failed_request_is_one_line_and_a_good_one_none() {
-    let lines = Lines::default();
-    let _guard = lines.follow("info");
+    let lines = Lines::follow(Level::INFO);
     let world = World::new(routes(), None);
     world.call(request("/good/1")).await;
     let mut failing = with_header("/bad/a%0Ab?secret=1", "x-request-id", "mine");
@@ -252,8 +265,7 @@ async fn a_failed_request_is_one_line_and_a_good_one_none() {
 
 #[tokio::test]
 async fn what_the_server_could_not_do_is_a_warning_with_its_cause() {
-    let lines = Lines::default();
-    let _guard = lines.follow("info");
+    let lines = Lines::follow(Level::INFO);
     let world = World::new(routes(), None);
     let answer = world.call(request("/away")).await;
     assert!(!json(answer).await.to_string().contains("block 7"));
@@ -270,8 +282,7 @@ async fn what_the_server_could_not_do_is_a_warning_with_its_cause() {
 
 #[tokio::test]
 async fn a_good_request_is_a_line_at_debug() {
-    let lines = Lines::default();
-    let _guard = lines.follow("debug");
+    let lines = Lines::follow(Level::DEBUG);
     World::new(routes(), None).call(request("/good/1")).await;
     assert_eq!(lines.all()[0]["fields"]["message"], "request");
 }
@@ -335,8 +346,7 @@ async fn only_a_failure_of_the_server_is_an_error_of_its_span() {
 
 #[tokio::test]
 async fn the_line_of_a_request_names_the_trace_that_is_exported() {
-    let lines = Lines::default();
-    let _guard = lines.follow("info");
+    let lines = Lines::follow(Level::INFO);
     let (world, exporter) = tracing_world();
     world
         .call(with_header("/bad/1", "traceparent", "nonsense"))

@@ -1,6 +1,8 @@
 //! The documentation says what the code does: the OpenAPI document against the router and the
 //! readers, `docs/api.md` against the answers.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use regex::Regex;
 
@@ -205,17 +207,18 @@ fn parse(text: &str) -> Request {
 
 /// An answer as it is written in the documentation.
 fn render_answer(answer: &Answer) -> String {
+    // Writing to a string cannot fail.
     let mut text = format!("HTTP/1.1 {}\n", answer.status);
     for name in ["Content-Type", "Location", "ETag", "Idempotent-Replayed"] {
         if !answer.header(name).is_empty() {
-            text.push_str(&format!("{name}: {}\n", answer.header(name)));
+            let _ = writeln!(text, "{name}: {}", answer.header(name));
         }
     }
     if answer.header("content-type").ends_with("json") {
         let pretty = serde_json::to_string_pretty(&answer.json()).unwrap();
-        text.push_str(&format!("\n{pretty}\n"));
+        let _ = writeln!(text, "\n{pretty}");
     } else if !answer.body.is_empty() {
-        text.push_str(&format!("\n{}\n", answer.body.trim_end()));
+        let _ = writeln!(text, "\n{}", answer.body.trim_end());
     }
     text
 }

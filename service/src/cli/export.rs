@@ -77,7 +77,7 @@ pub(super) enum ExportError {
     #[error(transparent)]
     Output(#[from] OutputError),
     /// The user wants it to end.
-    #[error("interrupted; nothing was written to the file")]
+    #[error("interrupted; a file that was to be written is as it was before")]
     Interrupted,
 }
 

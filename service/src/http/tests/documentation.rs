@@ -205,19 +205,21 @@ fn parse(text: &str) -> Request {
 
 /// An answer as it is written in the documentation.
 fn render_answer(answer: &Answer) -> String {
-    let mut text = format!("HTTP/1.1 {}\n", answer.status);
+    let mut lines = vec![format!("HTTP/1.1 {}", answer.status)];
     for name in ["Content-Type", "Location", "ETag", "Idempotent-Replayed"] {
         if !answer.header(name).is_empty() {
-            text.push_str(&format!("{name}: {}\n", answer.header(name)));
+            lines.push(format!("{name}: {}", answer.header(name)));
         }
     }
-    if answer.header("content-type").ends_with("json") {
-        let pretty = serde_json::to_string_pretty(&answer.json()).unwrap();
-        text.push_str(&format!("\n{pretty}\n"));
-    } else if !answer.body.is_empty() {
-        text.push_str(&format!("\n{}\n", answer.body.trim_end()));
+    if !answer.body.is_empty() {
+        let is_json = answer.header("content-type").ends_with("json");
+        lines.push(String::new());
+        lines.push(match is_json {
+            true => serde_json::to_string_pretty(&answer.json()).unwrap(),
+            false => answer.body.trim_end().to_owned(),
+        });
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 fn pattern(pattern: &str) -> Regex {

@@ -7,7 +7,7 @@ use std::{
 
 use sessionstore_launch::Server;
 
-use crate::{cargo, process, tools};
+use crate::{cargo, process, tools, workspace};
 
 /// Fuzz the API with requests generated from its own OpenAPI document
 ///
@@ -51,6 +51,8 @@ fn fuzz(server: &Path, args: &Args) -> anyhow::Result<()> {
     command
         // It keeps what it finds in its working directory.
         .current_dir(folder.path())
+        .arg("--config-file")
+        .arg(workspace::root().join("xtask/python/schemathesis.toml"))
         .arg("run")
         .arg(format!("{}/openapi.json", server.url()))
         .args(["--checks", "all", "--continue-on-failure"])

@@ -222,7 +222,11 @@ async fn an_erased_session_ends_its_streams() {
 async fn an_idle_stream_is_kept_alive_by_comments() {
     let session = Api::shared().await.new_session().await;
     let mut stream = session.stream(&[]).await;
-    assert!(matches!(stream.frame().await, Some(Frame::Comment(_))));
+    let mut frame = stream.frame().await;
+    if let Some(Frame::Retry(_)) = frame {
+        frame = stream.frame().await;
+    }
+    assert!(matches!(frame, Some(Frame::Comment(_))));
     append(&session, 1..=1).await;
     assert_eq!(ids(&stream.take(1).await), [1]);
 }

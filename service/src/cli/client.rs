@@ -2,6 +2,8 @@
 //!
 //! Everything that import and export send is idempotent, so every call may be repeated.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +21,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
     patience: Duration,
+    /// Whether anything has ever answered; shared by all clones.
+    has_answered: Arc<AtomicBool>,
 }
 
 /// A server as the command line names it.
@@ -109,6 +113,7 @@ impl Client {
             http,
             base: server.url.clone(),
             patience: server.retry_for,
+            has_answered: Arc::default(),
         })
     }
 
@@ -139,6 +144,16 @@ impl Client {
         self.call(Method::POST, url, Some(body.into())).await
     }
 
+    /// A server that has never answered may just be starting; more likely it is not there.
+    fn patience(&self) -> Duration {
+        const BEFORE_THE_FIRST_ANSWER: Duration = Duration::from_secs(3);
+        if self.has_answered.load(Ordering::Relaxed) {
+            self.patience
+        } else {
+            self.patience.min(BEFORE_THE_FIRST_ANSWER)
+        }
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -154,13 +169,16 @@ impl Client {
                     .body(body);
             }
             let outcome = exchange(request).await;
+            if outcome.is_ok() {
+                self.has_answered.store(true, Ordering::Relaxed);
+            }
             let pause = match &outcome {
                 Ok((status, _, _)) if status.is_success() => None,
                 Ok((status, retry_after, _)) => pause_after(*status, *retry_after, attempt),
                 Err(_) => Some(backoff(attempt)),
             };
             match (pause, outcome) {
-                (Some(pause), _) if started.elapsed() + pause < self.patience => {
+                (Some(pause), _) if started.elapsed() + pause < self.patience() => {
                     tokio::time::sleep(pause).await;
                 }
                 (_, Ok((status, _, body))) if status.is_success() => return Ok((status, body)),
@@ -253,6 +271,16 @@ mod tests {
         for final_answer in [400, 404, 409, 410, 413, 500] {
             assert_eq!(pause(final_answer, Some(1)), None);
         }
+    }
+
+    #[test]
+    fn who_never_answered_is_not_waited_for_as_long_as_who_did() {
+        let url = base_url("http://localhost:1").unwrap();
+        let retry_for = Duration::from_secs(30);
+        let client = Client::new(&ServerArgs { url, retry_for }).unwrap();
+        assert_eq!(client.patience(), Duration::from_secs(3));
+        client.clone().has_answered.store(true, Ordering::Relaxed);
+        assert_eq!(client.patience(), retry_for);
     }
 
     #[test]

@@ -209,3 +209,6 @@ async fn interruption() {
         Err(_) => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

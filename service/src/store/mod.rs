@@ -19,7 +19,7 @@ use crate::domain::{
     SessionId, SessionListQuery, SessionPosition, Terminal, Timestamp, Version,
 };
 
-pub use embedded::{EmbeddedStore, OpenError, Settings as EmbeddedSettings};
+pub use embedded::{EmbeddedStore, Memtables, OpenError, Settings as EmbeddedSettings};
 pub use measured::{Measured, StoreMetrics};
 
 /// A store of session logs. Shared by everything in the process.

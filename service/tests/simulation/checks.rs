@@ -1,6 +1,6 @@
 //! What every answer promises, checked when it is given and again at the end.
 
-use sessionstore::domain::{Event, NewEvent, NewSession, Session, SessionId, Terminal};
+use sessionstore::domain::{Event, NewEvent, NewSession, Seq, Session, SessionId, Terminal};
 use sessionstore::log::{Answer, Closing, Refusal, Request, Ticket};
 
 use crate::history::{Entry, Outcome};
@@ -178,7 +178,7 @@ impl World {
         let first = self.cluster.tail_after(id, entry.began) + 1;
         let last = self.cluster.tail_after(id, self.step) + 1;
         let was_next = entry.may_be_stale || (first <= next && next <= last);
-        let expected = new.expected_seq.map(|seq| seq.get());
+        let expected = new.expected_seq.map(Seq::get);
         let was_another = expected.is_some_and(|seq| seq != first || seq != last);
         let was_stored =
             self.is_stored(entry) && self.cluster.had_event(id, &new.event_id, entry.began);

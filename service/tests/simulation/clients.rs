@@ -97,7 +97,7 @@ impl World {
                 self.ask_for(client, process, vec![Request::Append(event)])
             }
             Deed::Batch => {
-                let batch = self.batch(session_id);
+                let batch = self.batch(&session_id);
                 self.ask_for(client, process, batch)
             }
             Deed::Close => {
@@ -284,7 +284,7 @@ impl World {
 
     /// Mostly none; else the next place as far as anybody knows, or one beside it.
     fn expected_seq(&mut self, session_id: &SessionId) -> Option<Seq> {
-        if !self.chance(0.2) {
+        if !self.chance(self.plan.expecting) {
             return None;
         }
         let tail = self.cluster.tail_after(session_id, self.step);
@@ -332,7 +332,7 @@ impl World {
         Some(self.attempted[index].clone())
     }
 
-    fn batch(&mut self, session_id: SessionId) -> Vec<Request> {
+    fn batch(&mut self, session_id: &SessionId) -> Vec<Request> {
         let is_mixed = self.chance(0.3);
         (0..self.rng.random_range(2..=6))
             .map(|_| {

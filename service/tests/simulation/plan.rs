@@ -72,6 +72,8 @@ pub(crate) struct Plan {
     /// Each client stays with one process.
     pub(crate) pinned: bool,
     pub(crate) mix: Mix,
+    /// How many of the new events name the place they expect.
+    pub(crate) expecting: f64,
     /// Between an answer and the client's next operation.
     pub(crate) think: Span,
     pub(crate) settings: Settings,
@@ -114,6 +116,7 @@ impl Plan {
                 read: rng.random_range(2..=15),
                 erase: rng.random_range(0..=2),
             },
+            expecting: 0.2,
             think: Span::micros(0, rng.random_range(1..=20_000)),
             settings: Settings {
                 queue_items: pick(rng, [4, 12, 10_000]),
@@ -121,6 +124,7 @@ impl Plan {
                 batch_items: rng.random_range(1..=8),
                 batch_bytes: pick(rng, [700, 4 * 1024 * 1024]),
                 batches_in_flight: rng.random_range(1..=2),
+                is_shared: rng.random_bool(0.7),
                 lanes: pick(rng, [1, 2, 20_000]),
                 deadline,
                 delay_min: Duration::from_millis(rng.random_range(1..=5)),

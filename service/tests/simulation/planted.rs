@@ -4,7 +4,7 @@ use crate::plan::Bug;
 use crate::simulate;
 
 /// Seeds within which a planted mistake has to be found.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 
 /// Asserts that some seed finds that this promise is broken. Others may find something else
 /// first, a debug assertion of the committer for one.

@@ -207,7 +207,7 @@ impl World {
         };
         let is_torn = self.plan.torn_look_ups || self.plan.has(Bug::EventsBeforeLog);
         if is_torn {
-            let later = self.soon(1, 10_000);
+            let later = self.now + self.plan.patience.mul_f64(0.7 * self.rng.random::<f64>());
             self.agenda.enter(later, Event::AskOn(call, half));
         } else {
             self.ask_on(call, half);

@@ -104,7 +104,7 @@ impl Committer {
             }
         }
         if taken.is_empty() {
-            self.reschedule(&session_id);
+            self.reschedule(now, &session_id);
             return;
         }
         if let Some(lane) = self.lanes.get_mut(&session_id) {
@@ -201,6 +201,9 @@ impl Committer {
         if let Some(tail) = tail {
             lane.tail = Tail::Open(tail);
             lane.failures = 0;
+            if self.settings.is_shared {
+                lane.pace.stored(now, self.settings.delay_min);
+            }
         }
         if terminal.is_some() || outcomes.contains(&CommitOutcome::Unknown) {
             lane.tail = Tail::Unknown;
@@ -218,7 +221,7 @@ impl Committer {
         if has_failed {
             self.delay(now, session_id);
         } else {
-            self.reschedule(session_id);
+            self.reschedule(now, session_id);
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) struct Lane {
     pub(super) tail: Tail,
     pub(super) waiting: VecDeque<Item>,
     pub(super) stage: Stage,
+    pub(super) pace: Pace,
     /// Delays without any progress in between; decides how long the next one is. A look-up that
     /// only succeeds is no progress: a store that can be read but not written is away too.
     pub(super) failures: u32,
@@ -23,6 +24,43 @@ pub(super) enum Tail {
     Unknown,
     /// Open when last seen, with this many records.
     Open(u64),
+}
+
+/// How a lane shares its session with other processes. A batch that is sent at once after the one
+/// before always wins its place, since the loser has to look up the tail first, and the winner
+/// never hears of the loser. So a lane pauses from time to time, for as long as the other one
+/// needs; and after each batch, once it has met another writer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    /// So many more batches are followed by a pause each.
+    turns: u8,
+    /// Batches since the last pause.
+    batches: u8,
+    /// No batch before this moment.
+    pub(super) not_before: Duration,
+}
+
+impl Pace {
+    /// So many batches after it last met another writer a lane goes on at full speed. Low enough
+    /// that a chance meeting costs little, high enough that it lasts while both are busy.
+    const TURNS: u8 = 8;
+    /// So many batches may follow each other without a pause: at 4 ms each, another writer waits
+    /// about 100 ms at first, and a pause of 5 ms costs a session that is busy all the time 4 %.
+    const BATCHES: u8 = 32;
+
+    pub(super) fn met_another(&mut self) {
+        self.turns = Self::TURNS;
+    }
+
+    /// A batch was stored just now.
+    pub(super) fn stored(&mut self, now: Duration, pause: Duration) {
+        self.batches += 1;
+        if self.turns > 0 || self.batches == Self::BATCHES {
+            self.turns = self.turns.saturating_sub(1);
+            self.batches = 0;
+            self.not_before = now + pause;
+        }
+    }
 }
 
 /// Where a lane is. Only an idle lane may be moved.
@@ -91,9 +129,10 @@ pub(super) struct Verdict {
 }
 
 impl Lane {
-    pub(super) fn new(tail: Tail) -> Self {
+    pub(super) fn new(tail: Tail, pace: Pace) -> Self {
         Self {
             tail,
+            pace,
             waiting: VecDeque::new(),
             stage: Stage::Idle,
             failures: 0,
@@ -132,10 +171,12 @@ impl Lane {
         }
     }
 
-    /// The log is closed: stored events are answered as stored, everything else is too late.
-    /// Appends that the look-up did not ask for are asked for by the next one.
+    /// The log is closed: of the first `count` items, stored events are answered as stored,
+    /// everything else is too late. What the look-up did not ask for is left to the next one:
+    /// appends it did not look for, and whatever came after it (the session may be erased since).
     pub(super) fn settle_closed(
         &mut self,
+        count: usize,
         terminal: &Terminal,
         found: Vec<Option<Event>>,
     ) -> Verdict {
@@ -143,21 +184,25 @@ impl Lane {
         self.failures = 0;
         let mut found = found.into_iter();
         let mut verdict = Verdict::default();
-        for mut item in std::mem::take(&mut self.waiting) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (index, mut item) in waiting.into_iter().enumerate() {
             let answer = match &item.work {
                 Work::Append(new) if item.suspect => match found.next().flatten() {
                     Some(event) => stored_before(new, event),
                     None => Answer::Refused(Refusal::Closed(terminal.clone())),
                 },
-                Work::Append(_) => {
+                Work::Close(closing) if index < count => {
+                    if closing.status == terminal.status {
+                        Answer::Closed(terminal.clone())
+                    } else {
+                        Answer::Refused(Refusal::ClosedOtherwise(terminal.clone()))
+                    }
+                }
+                Work::Append(_) | Work::Close(_) => {
                     item.suspect = true;
                     self.waiting.push_back(item);
                     continue;
                 }
-                Work::Close(closing) if closing.status == terminal.status => {
-                    Answer::Closed(terminal.clone())
-                }
-                Work::Close(_) => Answer::Refused(Refusal::ClosedOtherwise(terminal.clone())),
             };
             verdict.answers.push((item, answer));
         }
@@ -171,6 +216,7 @@ impl Lane {
             debug_assert!(known <= tail, "a committed tail went back");
             if known < tail {
                 self.failures = 0;
+                self.pace.met_another();
             }
         }
         self.tail = Tail::Open(tail);

@@ -25,7 +25,7 @@ use crate::domain::{NewSession, SessionId};
 use crate::store::{CreateOutcome, Known, LogState, LookUp, StoreError};
 
 use batch::Batch;
-use lane::{Item, Lane, Stage, Tail, Work};
+use lane::{Item, Lane, Pace, Stage, Tail, Work};
 pub use types::{Answer, CallId, Closing, Effect, Refusal, Request, Settings, Ticket};
 
 /// See the module.
@@ -35,12 +35,12 @@ pub struct Committer {
     /// Sessions with work.
     lanes: HashMap<SessionId, Lane>,
     /// Tails of open sessions without work: what makes the next append cost no read.
-    warm: LruCache<SessionId, u64>,
+    warm: LruCache<SessionId, (u64, Pace)>,
     /// Lanes that need a look-up, in order of need.
     to_look_up: VecDeque<SessionId>,
     /// Lanes that can go into a batch, in order of readiness.
     ready: VecDeque<SessionId>,
-    /// Lanes that wait a moment after a failure, by when they go on.
+    /// Lanes that wait a moment, by when they go on.
     delayed: BTreeSet<(Duration, SessionId)>,
     look_ups: HashMap<CallId, Vec<Asked>>,
     batches: HashMap<CallId, Batch>,
@@ -120,10 +120,10 @@ impl Committer {
             match request {
                 Request::Create(session) => self.creations.waiting.push_back((ticket, session)),
                 Request::Append(event) => {
-                    self.enqueue(Item::new(ticket, now, Work::Append(event)));
+                    self.enqueue(now, Item::new(ticket, now, Work::Append(event)));
                 }
                 Request::Close(closing) => {
-                    self.enqueue(Item::new(ticket, now, Work::Close(closing)));
+                    self.enqueue(now, Item::new(ticket, now, Work::Close(closing)));
                 }
             }
         }
@@ -179,7 +179,7 @@ impl Committer {
                     // A new session has an empty log, whatever others append meanwhile.
                     let id = &session.session_id;
                     if !self.lanes.contains_key(id) && !self.warm.contains(id) {
-                        self.warm.put(id.clone(), 0);
+                        self.warm.put(id.clone(), (0, Pace::default()));
                     }
                     Answer::Created {
                         session,
@@ -222,7 +222,7 @@ impl Committer {
         }
         while self.delayed.first().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, session_id)) = self.delayed.pop_first() {
-                self.reschedule(&session_id);
+                self.reschedule(now, &session_id);
             }
         }
         self.pump(now, effects);
@@ -258,31 +258,37 @@ impl Committer {
         self.queued == 0 && self.batches.is_empty() && self.look_ups.is_empty()
     }
 
-    fn enqueue(&mut self, item: Item) {
+    fn enqueue(&mut self, now: Duration, item: Item) {
         let session_id = item.work.session_id().clone();
         let lane = self.lanes.entry(session_id.clone()).or_insert_with(|| {
-            let tail = self.warm.pop(&session_id);
-            Lane::new(tail.map_or(Tail::Unknown, Tail::Open))
+            match self.warm.pop(&session_id) {
+                Some((tail, pace)) => Lane::new(Tail::Open(tail), pace),
+                None => Lane::new(Tail::Unknown, Pace::default()),
+            }
         });
         lane.waiting.push_back(item);
         if lane.stage == Stage::Idle {
-            self.reschedule(&session_id);
+            self.reschedule(now, &session_id);
         }
     }
 
     /// Puts a lane that is nowhere where it belongs next; one without work is dissolved.
-    fn reschedule(&mut self, session_id: &SessionId) {
+    fn reschedule(&mut self, now: Duration, session_id: &SessionId) {
         let Some(lane) = self.lanes.get_mut(session_id) else {
             return;
         };
         if lane.waiting.is_empty() {
             if let Tail::Open(tail) = lane.tail {
-                self.warm.put(session_id.clone(), tail);
+                self.warm.put(session_id.clone(), (tail, lane.pace));
             }
             self.lanes.remove(session_id);
         } else if lane.needs_look_up() {
             lane.stage = Stage::Queued;
             self.to_look_up.push_back(session_id.clone());
+        } else if lane.pace.not_before > now {
+            lane.stage = Stage::Delayed;
+            let due = lane.pace.not_before;
+            self.delayed.insert((due, session_id.clone()));
         } else {
             lane.stage = Stage::Queued;
             self.ready.push_back(session_id.clone());
@@ -300,7 +306,7 @@ impl Committer {
             .partition(|item| self.unanswered.contains(&item.ticket));
         lane.waiting = wanted;
         if lane.waiting.is_empty() {
-            self.reschedule(session_id);
+            self.reschedule(now, session_id);
         } else {
             let due = now + self.settings.delay_after(lane.failures);
             lane.failures = lane.failures.saturating_add(1);
@@ -371,7 +377,9 @@ impl Committer {
             // Whoever came after the question was asked may have created the session meanwhile.
             LogState::Absent => lane.refuse_first(asked.waiting, &Refusal::SessionAbsent),
             LogState::Erased => lane.refuse_first(asked.waiting, &Refusal::Erased),
-            LogState::Closed(terminal) => lane.settle_closed(&terminal, known.events),
+            LogState::Closed(terminal) => {
+                lane.settle_closed(asked.waiting, &terminal, known.events)
+            }
             LogState::Open(tail) => lane.settle_open(tail, known.events),
         };
         for (item, answer) in verdict.answers {
@@ -381,7 +389,7 @@ impl Committer {
         if verdict.look_again {
             self.delay(now, &asked.session_id);
         } else {
-            self.reschedule(&asked.session_id);
+            self.reschedule(now, &asked.session_id);
         }
     }
 

@@ -23,6 +23,9 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// Batches of disjoint sessions at the same time.
     pub batches_in_flight: usize,
+    /// Whether other processes may write to the same store: then a session that is busy all the
+    /// time pauses now and then, so that they get their turn.
+    pub is_shared: bool,
     /// Sessions whose tail is remembered while they have no work.
     pub lanes: usize,
     /// How long a request may wait for its answer.
@@ -41,6 +44,7 @@ impl Default for Settings {
             batch_items: 1_000,
             batch_bytes: 4 * 1024 * 1024,
             batches_in_flight: 1,
+            is_shared: true,
             lanes: 20_000,
             deadline: Duration::from_secs(10),
             delay_min: Duration::from_millis(5),

@@ -1,7 +1,8 @@
 //! The values of every keyspace as bytes. Pure; keys are in `keys`.
 //!
-//! A row begins with a tag that says what it is. Numbers are big-endian, texts are UTF-8 with
-//! their length before them, the last text of a row takes what is left. Payloads and metadata are
+//! A row begins with a tag that says what it is. Numbers are big-endian, times and session numbers
+//! have 48 bits, texts are UTF-8 with their length before them, the last text of a row takes what
+//! is left. Payloads and metadata are
 //! the compact JSON text that they are. None of this may change its meaning: a new form gets a new
 //! tag, and an older program must refuse it (see `SCHEMA` in `folder`).
 
@@ -11,6 +12,7 @@ use crate::domain::{
     ClosingStatus, CreationId, Document, Event, EventId, EventType, Language, NewSession, Seq,
     SessionId, Terminal, Timestamp, Version,
 };
+use crate::store::embedded::keys::{self, SHORT, SessionNumber};
 
 /// A row is not what this program writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -39,6 +41,8 @@ pub(super) enum LogRow<'a> {
 pub(super) struct EventRow<'a> {
     pub(super) kind: EventType,
     pub(super) timestamp: Timestamp,
+    /// No event up to this one is earlier than one before it.
+    pub(super) in_order: bool,
     recorded_at: Timestamp,
     event_id: &'a [u8],
     payload: &'a [u8],
@@ -66,10 +70,11 @@ impl EventRow<'_> {
     }
 }
 
-pub(super) fn event(event: &Event) -> Vec<u8> {
+pub(super) fn event(event: &Event, in_order: bool) -> Vec<u8> {
     let (event_id, payload) = (event.event_id.as_bytes(), event.payload.as_str());
-    let mut row = Row::new(EVENT, 24 + event_id.len() + payload.len());
+    let mut row = Row::new(EVENT, 20 + event_id.len() + payload.len());
     row.byte(event_type_byte(event.kind));
+    row.flag(in_order);
     row.time(event.timestamp);
     row.time(event.recorded_at);
     row.text(event.event_id.as_str());
@@ -94,6 +99,7 @@ pub(super) fn log_row(row: &[u8]) -> Result<LogRow<'_>> {
     match fields.byte()? {
         EVENT => Ok(LogRow::Event(EventRow {
             kind: event_type(fields.byte()?)?,
+            in_order: fields.flag()?,
             timestamp: fields.time()?,
             recorded_at: fields.time()?,
             event_id: fields.bytes()?,
@@ -119,8 +125,8 @@ pub(super) enum SessionRow {
 /// What is stored of a session beside its log.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Header {
-    /// The record that closed it. The log has it too; here it saves a look at the tail.
-    pub(super) closed: Option<Terminal>,
+    pub(super) number: SessionNumber,
+    pub(super) closed: Option<Closed>,
     pub(super) creation_id: CreationId,
     pub(super) started_at: Timestamp,
     pub(super) created_at: Timestamp,
@@ -130,9 +136,19 @@ pub(super) struct Header {
     pub(super) metadata: Document,
 }
 
+/// The end of a log, where it is at hand with the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Closed {
+    /// The last record of the log.
+    pub(super) terminal: Terminal,
+    /// No event is earlier than one before it.
+    pub(super) in_order: bool,
+}
+
 /// What is left of an erased session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tombstone {
+    pub(super) number: SessionNumber,
     pub(super) at: Timestamp,
     /// Whether nothing of its content is stored any more.
     pub(super) purged: bool,
@@ -141,14 +157,15 @@ pub(super) struct Tombstone {
 /// What a row of `sessions` says about the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    Open,
-    Closed(Terminal),
+    Open(SessionNumber),
+    Closed(SessionNumber, Closed),
     Erased,
 }
 
 impl Header {
-    pub(super) fn of(new: &NewSession) -> Self {
+    pub(super) fn of(new: &NewSession, number: SessionNumber) -> Self {
         Self {
+            number,
             closed: None,
             creation_id: new.creation_id,
             started_at: new.started_at,
@@ -163,13 +180,15 @@ impl Header {
 
 pub(super) fn header(header: &Header) -> Vec<u8> {
     let mut row = Row::new(LIVE, 100 + header.metadata.len());
+    row.short(header.number.0);
     match &header.closed {
         None => row.byte(0),
-        Some(terminal) => {
+        Some(Closed { terminal, in_order }) => {
             row.byte(closing_byte(terminal.status));
             row.number(terminal.seq.get());
             row.time(terminal.at);
             row.optional_text(terminal.reason.as_deref());
+            row.flag(*in_order);
         }
     }
     row.0.extend_from_slice(&header.creation_id.0);
@@ -183,9 +202,10 @@ pub(super) fn header(header: &Header) -> Vec<u8> {
 }
 
 pub(super) fn tombstone(tombstone: Tombstone) -> Vec<u8> {
-    let mut row = Row::new(TOMBSTONE, 9);
+    let mut row = Row::new(TOMBSTONE, 14);
+    row.short(tombstone.number.0);
     row.time(tombstone.at);
-    row.byte(u8::from(tombstone.purged));
+    row.flag(tombstone.purged);
     row.0
 }
 
@@ -193,6 +213,7 @@ pub(super) fn session_row(row: &[u8]) -> Result<SessionRow> {
     let mut fields = Fields(row);
     match fields.byte()? {
         LIVE => Ok(SessionRow::Live(Header {
+            number: fields.session_number()?,
             closed: fields.closed()?,
             creation_id: CreationId(*fields.array()?),
             started_at: fields.time()?,
@@ -203,8 +224,9 @@ pub(super) fn session_row(row: &[u8]) -> Result<SessionRow> {
             metadata: document(fields.0)?,
         })),
         TOMBSTONE => Ok(SessionRow::Tombstone(Tombstone {
+            number: fields.session_number()?,
             at: fields.time()?,
-            purged: fields.byte()? != 0,
+            purged: fields.flag()?,
         })),
         _ => Err(Garbled),
     }
@@ -214,7 +236,13 @@ pub(super) fn session_row(row: &[u8]) -> Result<SessionRow> {
 pub(super) fn standing(row: &[u8]) -> Result<Standing> {
     let mut fields = Fields(row);
     match fields.byte()? {
-        LIVE => Ok(fields.closed()?.map_or(Standing::Open, Standing::Closed)),
+        LIVE => {
+            let number = fields.session_number()?;
+            Ok(match fields.closed()? {
+                None => Standing::Open(number),
+                Some(closed) => Standing::Closed(number, closed),
+            })
+        }
         TOMBSTONE => Ok(Standing::Erased),
         _ => Err(Garbled),
     }
@@ -243,6 +271,15 @@ pub(super) fn seq(seq: Seq) -> [u8; 8] {
 pub(super) fn seq_row(row: &[u8]) -> Result<Seq> {
     let bytes: [u8; 8] = row.try_into().map_err(|_| Garbled)?;
     Seq::new(u64::from_be_bytes(bytes)).ok_or(Garbled)
+}
+
+/// The row of `meta` about the last session number.
+pub(super) fn last_number(number: SessionNumber) -> [u8; SHORT] {
+    keys::short(number.0)
+}
+
+pub(super) fn last_number_row(row: &[u8]) -> Result<SessionNumber> {
+    Fields(row).session_number()
 }
 
 fn event_type_byte(kind: EventType) -> u8 {
@@ -303,12 +340,20 @@ impl Row {
         self.0.push(byte);
     }
 
+    fn flag(&mut self, flag: bool) {
+        self.byte(u8::from(flag));
+    }
+
+    fn short(&mut self, number: u64) {
+        self.0.extend_from_slice(&keys::short(number));
+    }
+
     fn number(&mut self, number: u64) {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
     fn time(&mut self, time: Timestamp) {
-        self.number(time.millis().unsigned_abs());
+        self.short(keys::millis(time));
     }
 
     /// Ids, tags and reasons: the largest limit is far below 65,535 bytes.
@@ -320,7 +365,7 @@ impl Row {
     }
 
     fn optional_text(&mut self, text: Option<&str>) {
-        self.byte(u8::from(text.is_some()));
+        self.flag(text.is_some());
         if let Some(text) = text {
             self.text(text);
         }
@@ -345,13 +390,24 @@ impl<'a> Fields<'a> {
         self.array::<1>().map(|[byte]| *byte)
     }
 
+    fn flag(&mut self) -> Result<bool> {
+        self.byte().map(|byte| byte != 0)
+    }
+
+    fn short(&mut self) -> Result<u64> {
+        self.array().map(|bytes| keys::long(*bytes))
+    }
+
+    fn session_number(&mut self) -> Result<SessionNumber> {
+        self.short().map(SessionNumber)
+    }
+
     fn number(&mut self) -> Result<u64> {
         self.array().map(|bytes| u64::from_be_bytes(*bytes))
     }
 
     fn time(&mut self) -> Result<Timestamp> {
-        let millis = i64::try_from(self.number()?).map_err(|_| Garbled)?;
-        Ok(Timestamp::from_millis(millis))
+        self.short().map(keys::timestamp)
     }
 
     fn bytes(&mut self) -> Result<&'a [u8]> {
@@ -365,164 +421,27 @@ impl<'a> Fields<'a> {
     }
 
     fn optional_text(&mut self) -> Result<Option<&'a str>> {
-        match self.byte()? {
-            0 => Ok(None),
-            _ => text(self.bytes()?).map(Some),
+        if self.flag()? {
+            text(self.bytes()?).map(Some)
+        } else {
+            Ok(None)
         }
     }
 
-    fn closed(&mut self) -> Result<Option<Terminal>> {
+    fn closed(&mut self) -> Result<Option<Closed>> {
         let status = match self.byte()? {
             0 => return Ok(None),
             byte => closing(byte)?,
         };
-        Ok(Some(Terminal {
+        let terminal = Terminal {
             status,
             seq: Seq::new(self.number()?).ok_or(Garbled)?,
             at: self.time()?,
             reason: self.optional_text()?.map(Into::into),
+        };
+        Ok(Some(Closed {
+            terminal,
+            in_order: self.flag()?,
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    prop_compose! {
-        fn times()(millis in 0..=253_402_300_799_999_i64) -> Timestamp {
-            Timestamp::from_millis(millis)
-        }
-    }
-
-    fn seqs() -> impl Strategy<Value = Seq> {
-        (1..=i64::MAX.unsigned_abs()).prop_filter_map("a seq", Seq::new)
-    }
-
-    fn documents() -> impl Strategy<Value = Document> {
-        ".*".prop_map(|text| {
-            let text = serde_json::json!({ "text": text }).to_string();
-            Document::from_stored(&text)
-        })
-    }
-
-    fn terminals() -> impl Strategy<Value = Terminal> {
-        let statuses = prop_oneof![Just(ClosingStatus::Completed), Just(ClosingStatus::Failed)];
-        (seqs(), statuses, times(), proptest::option::of(".*")).prop_map(
-            |(seq, status, at, reason)| Terminal {
-                seq,
-                status,
-                at,
-                reason: reason.map(Into::into),
-            },
-        )
-    }
-
-    prop_compose! {
-        fn events()(
-            seq in seqs(),
-            event_id in "\\PC{1,80}",
-            kind in 0..3_usize,
-            payload in documents(),
-            timestamp in times(),
-            recorded_at in times(),
-        ) -> Event {
-            Event {
-                session_id: SessionId::from_stored("s"),
-                seq,
-                event_id: EventId::from_stored(&event_id),
-                kind: EventType::ALL[kind],
-                payload,
-                timestamp,
-                recorded_at,
-            }
-        }
-    }
-
-    prop_compose! {
-        fn headers()(
-            closed in proptest::option::of(terminals()),
-            creation_id in any::<[u8; 12]>(),
-            moments in [times(), times(), times()],
-            version in any::<u64>(),
-            language in "[a-zA-Z-]{0,35}",
-            metadata in documents(),
-        ) -> Header {
-            Header {
-                closed,
-                creation_id: CreationId(creation_id),
-                started_at: moments[0],
-                created_at: moments[1],
-                updated_at: moments[2],
-                version: Version(version),
-                language: Language::from_stored(&language),
-                metadata,
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_event_reads_back_as_it_was(written in events()) {
-            let row = event(&written);
-            let Ok(LogRow::Event(read)) = log_row(&row) else {
-                panic!("no event: {row:?}");
-            };
-            prop_assert_eq!(read.payload_len(), written.payload.len());
-            prop_assert_eq!(read.to_event(&written.session_id, written.seq), Ok(written));
-        }
-
-        #[test]
-        fn a_terminal_record_reads_back_as_it_was(written in terminals()) {
-            let row = terminal(&written);
-            let reason = written.reason.as_deref();
-            prop_assert_eq!(
-                log_row(&row),
-                Ok(LogRow::Terminal(written.status, written.at, reason))
-            );
-        }
-
-        #[test]
-        fn a_session_reads_back_as_it_was(written in headers()) {
-            let row = header(&written);
-            let standing_of = written.closed.clone().map_or(Standing::Open, Standing::Closed);
-            prop_assert_eq!(standing(&row), Ok(standing_of));
-            prop_assert_eq!(session_row(&row), Ok(SessionRow::Live(written)));
-        }
-
-        #[test]
-        fn a_listed_session_reads_back_as_it_was(id in "\\PC{1,80}", language in "[a-z-]{0,35}") {
-            let id = SessionId::from_stored(&id);
-            let row = listed(&id, &language);
-            prop_assert_eq!(listed_row(&row), Ok((&*language, id)));
-        }
-
-        #[test]
-        fn no_bytes_make_a_reader_panic(row in prop::collection::vec(0..4_u8, 0..60)) {
-            let _ = log_row(&row).map(|row| match row {
-                LogRow::Event(event) => event.to_event(&SessionId::from_stored("s"), Seq::FIRST),
-                _ => Err(Garbled),
-            });
-            let _ = standing(&row);
-            let _ = session_row(&row);
-            let _ = listed_row(&row);
-            let _ = seq_row(&row);
-        }
-    }
-
-    #[test]
-    fn what_is_left_of_the_erased_reads_back_as_it_was() {
-        for purged in [false, true] {
-            let at = Timestamp::from_millis(1_700_000_000_000);
-            let row = tombstone(Tombstone { at, purged });
-            assert_eq!(standing(&row), Ok(Standing::Erased));
-            assert_eq!(
-                session_row(&row),
-                Ok(SessionRow::Tombstone(Tombstone { at, purged }))
-            );
-        }
-        assert_eq!(log_row(&stub()), Ok(LogRow::Stub));
     }
 }

@@ -1,26 +1,28 @@
 //! Appending records: which of a batch go in, and what follows from them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use fjall::OwnedWriteBatch;
+
 use crate::domain::{EventId, SessionId, SessionPosition, SessionStatus, Terminal};
-use crate::store::embedded::codec::{self, Header, SessionRow};
+use crate::store::embedded::codec::{self, Closed, Garbled, Header, SessionRow};
 use crate::store::embedded::engine::Engine;
 use crate::store::embedded::error::WriteError;
-use crate::store::embedded::keys;
-use crate::store::embedded::tables::Write;
-use crate::store::embedded::tails::Tails;
-use crate::store::embedded::view::View;
+use crate::store::embedded::keys::{self, SessionNumber};
+use crate::store::embedded::tables::{Tables, Write};
+use crate::store::embedded::tails::Tail;
 use crate::store::{CommitOutcome, Record, StoreError};
 
 pub(super) fn commit(engine: &Arc<Engine>, records: &[Record]) -> Vec<CommitOutcome> {
     let mut outcomes = Vec::with_capacity(records.len());
-    let result = engine.write(|write, tails| {
+    let result = engine.write(|write| {
         let mut batch = Batch::new(records.len());
         for record in records {
-            outcomes.push(batch.admit(record, write.view(), tails)?);
+            outcomes.push(batch.admit(record, &write)?);
         }
-        batch.store(write, tails)
+        batch.store(write)
     });
     let failed = match result {
         Ok(()) => return outcomes,
@@ -36,9 +38,10 @@ pub(super) fn commit(engine: &Arc<Engine>, records: &[Record]) -> Vec<CommitOutc
     outcomes
 }
 
-/// The records that go in.
+/// What goes in.
 struct Batch<'a> {
-    records: Vec<&'a Record>,
+    /// Each with the tail of its session as far as this record.
+    records: Vec<(&'a Record, Tail)>,
     event_ids: HashSet<(&'a SessionId, &'a EventId)>,
     sessions: HashMap<&'a SessionId, Lane>,
 }
@@ -47,12 +50,12 @@ struct Batch<'a> {
 struct Lane {
     /// The header, if it was read.
     header: Option<Header>,
-    /// Records in the log before this batch.
-    before: u64,
-    /// Records in the log after those that were admitted.
-    records: u64,
-    /// Whether the session was there, open, before this batch.
+    /// Whether there was an open session before this batch.
     is_open: bool,
+    /// The end of its log before this batch.
+    before: Tail,
+    /// And after what was admitted of it.
+    after: Tail,
     /// The record of this batch that closes it.
     terminal: Option<Terminal>,
     /// A record was refused: none after it may go in.
@@ -73,26 +76,24 @@ impl<'a> Batch<'a> {
     fn admit(
         &mut self,
         record: &'a Record,
-        view: &View<'_>,
-        tails: &mut Tails,
+        write: &Write<'_>,
     ) -> Result<CommitOutcome, StoreError> {
         let id = record.session_id();
         let lane = match self.sessions.entry(id) {
-            std::collections::hash_map::Entry::Occupied(lane) => lane.into_mut(),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(Lane::load(id, view, tails)?)
-            }
+            Entry::Occupied(lane) => lane.into_mut(),
+            Entry::Vacant(place) => place.insert(Lane::load(id, write)?),
         };
         if lane.is_stuck {
             return Ok(CommitOutcome::NotTried);
         }
         let is_next =
-            lane.is_open && lane.terminal.is_none() && record.seq().get() == lane.records + 1;
+            lane.is_open && lane.terminal.is_none() && record.seq().get() == lane.after.events + 1;
         let is_new = is_next
             && match record {
                 Record::Event(event) => {
-                    self.event_ids.insert((id, &event.event_id))
-                        && !view.has_event(id, &event.event_id)?
+                    let event_id = &event.event_id;
+                    self.event_ids.insert((id, event_id))
+                        && !write.view().has_event(lane.after.session, event_id)?
                 }
                 Record::Terminal(..) => true,
             };
@@ -100,115 +101,130 @@ impl<'a> Batch<'a> {
             lane.is_stuck = true;
             return Ok(CommitOutcome::Refused);
         }
-        lane.records += 1;
-        if let Record::Terminal(_, terminal) = record {
-            lane.terminal = Some(terminal.clone());
+        match record {
+            Record::Event(event) => lane.after = lane.after.after(event.timestamp),
+            Record::Terminal(_, terminal) => lane.terminal = Some(terminal.clone()),
         }
-        self.records.push(record);
+        self.records.push((record, lane.after));
         Ok(CommitOutcome::Stored)
     }
 
-    fn store(self, write: Write<'_>, tails: &mut Tails) -> Result<(), WriteError> {
+    fn store(self, write: Write<'_>) -> Result<(), WriteError> {
         if self.records.is_empty() {
             return Ok(());
         }
         let tables = write.tables();
-        let mut batch = write.batch(3 * (self.records.len() + self.sessions.len()));
-        for record in self.records {
-            match record {
-                Record::Event(event) => {
-                    let (id, seq) = (&event.session_id, event.seq.get());
-                    let place = keys::record(id, seq);
-                    batch.insert(&tables.log, place, codec::event(event));
-                    let name = keys::event_id(id, &event.event_id);
-                    batch.insert(&tables.event_ids, name, codec::seq(event.seq));
-                    let time = keys::time(id, event.timestamp, seq);
-                    batch.insert(&tables.times, time, []);
-                }
-                Record::Terminal(id, terminal) => {
-                    let place = keys::record(id, terminal.seq.get());
-                    batch.insert(&tables.log, place, codec::terminal(terminal));
-                }
-            }
+        let mut rows = write.batch(3 * (self.records.len() + self.sessions.len()));
+        for (record, tail) in self.records {
+            put_record(&mut rows, tables, record, tail);
         }
         for (id, lane) in &self.sessions {
-            let (before, after) = lane.statuses();
-            if before == after {
-                continue;
-            }
-            let mut header = match &lane.header {
-                Some(header) => header.clone(),
-                None => header(write.view(), id)?,
-            };
-            let position = SessionPosition {
-                started_at: header.started_at,
-                creation_id: header.creation_id,
-            };
-            let listed = codec::listed(id, &header.language.folded());
-            batch.remove(&tables.listing, keys::listing(before, position));
-            batch.insert(&tables.listing, keys::listing(after, position), listed);
-            if let Some(terminal) = &lane.terminal {
-                header.version = header.version.next();
-                header.updated_at = terminal.at;
-                header.closed = Some(terminal.clone());
-                batch.insert(&tables.sessions, id.as_bytes(), codec::header(&header));
-            }
+            lane.put_consequences(&mut rows, id, &write)?;
         }
-        write.commit(batch)?;
+        write.commit(rows)?;
         for (id, lane) in self.sessions {
             if lane.terminal.is_some() {
-                tails.remove(id);
-            } else if lane.records > lane.before {
-                tails.put(id.clone(), lane.records);
+                tables.tails.remove(id);
+            } else if lane.after.events > lane.before.events {
+                tables.tails.put(id.clone(), lane.after);
             }
         }
         Ok(())
     }
 }
 
+fn put_record(rows: &mut OwnedWriteBatch, tables: &Tables, record: &Record, tail: Tail) {
+    let (session, seq) = (tail.session, record.seq());
+    let place = keys::record(session, seq.get());
+    match record {
+        Record::Event(event) => {
+            let in_order = tail.in_order_until.is_some();
+            rows.insert(&tables.log, place, codec::event(event, in_order));
+            let name = keys::event_id(session, &event.event_id);
+            rows.insert(&tables.event_ids, name, codec::seq(seq));
+            let time = keys::time(session, event.timestamp, seq.get());
+            rows.insert(&tables.times, time, []);
+        }
+        Record::Terminal(_, terminal) => {
+            rows.insert(&tables.log, place, codec::terminal(terminal));
+        }
+    }
+}
+
 impl Lane {
-    fn load(id: &SessionId, view: &View<'_>, tails: &mut Tails) -> Result<Self, StoreError> {
-        let (header, records) = match tails.get(id) {
-            Some(events) => (None, events),
-            None => match view.session_row(id)? {
-                Some(SessionRow::Live(header)) if header.closed.is_none() => {
-                    (Some(header), view.records(id)?)
-                }
-                Some(_) | None => return Ok(Self::new(None, 0, false)),
-            },
-        };
-        Ok(Self::new(header, records, true))
+    fn load(id: &SessionId, write: &Write<'_>) -> Result<Self, StoreError> {
+        if let Some(tail) = write.tables().tails.get(id) {
+            return Ok(Self::new(None, true, tail));
+        }
+        match write.view().session_row(id)? {
+            Some(SessionRow::Live(header)) if header.closed.is_none() => {
+                let tail = write.view().tail(header.number)?;
+                Ok(Self::new(Some(header), true, tail))
+            }
+            Some(_) | None => Ok(Self::new(None, false, Tail::empty(SessionNumber(0)))),
+        }
     }
 
-    fn new(header: Option<Header>, records: u64, is_open: bool) -> Self {
+    fn new(header: Option<Header>, is_open: bool, tail: Tail) -> Self {
         Self {
             header,
-            before: records,
-            records,
             is_open,
+            before: tail,
+            after: tail,
             terminal: None,
             is_stuck: false,
         }
     }
 
+    /// A session that becomes active or closed changes its place in the listing; closing it also
+    /// changes its header.
+    fn put_consequences(
+        &self,
+        rows: &mut OwnedWriteBatch,
+        id: &SessionId,
+        write: &Write<'_>,
+    ) -> Result<(), StoreError> {
+        let (before, after) = self.statuses();
+        if before == after {
+            return Ok(());
+        }
+        let mut header = match &self.header {
+            Some(header) => header.clone(),
+            None => match write.view().session_row(id)? {
+                Some(SessionRow::Live(header)) => header,
+                Some(SessionRow::Tombstone(_)) | None => return Err(Garbled.into()),
+            },
+        };
+        let position = SessionPosition {
+            started_at: header.started_at,
+            creation_id: header.creation_id,
+        };
+        let tables = write.tables();
+        let listed = codec::listed(id, &header.language.folded());
+        rows.remove(&tables.listing, keys::listing(before, position));
+        rows.insert(&tables.listing, keys::listing(after, position), listed);
+        if let Some(terminal) = &self.terminal {
+            header.version = header.version.next();
+            header.updated_at = terminal.at;
+            header.closed = Some(Closed {
+                terminal: terminal.clone(),
+                in_order: self.after.in_order_until.is_some(),
+            });
+            rows.insert(&tables.sessions, id.as_bytes(), codec::header(&header));
+        }
+        Ok(())
+    }
+
     /// The status before and after this batch.
     fn statuses(&self) -> (SessionStatus, SessionStatus) {
-        let of = |records| match records {
+        let open = |tail: Tail| match tail.events {
             0 => SessionStatus::Initiated,
             _ => SessionStatus::Active,
         };
         let after = match &self.terminal {
             Some(terminal) => terminal.status.into(),
-            None => of(self.records),
+            None => open(self.after),
         };
-        (of(self.before), after)
-    }
-}
-
-/// The header of a session that is known to be there.
-fn header(view: &View<'_>, id: &SessionId) -> Result<Header, StoreError> {
-    match view.session_row(id)? {
-        Some(SessionRow::Live(header)) => Ok(header),
-        Some(SessionRow::Tombstone(_)) | None => Err(codec::Garbled.into()),
+        (open(self.before), after)
     }
 }

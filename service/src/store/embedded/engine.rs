@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::thread;
 
+use crate::domain::SessionId;
 use crate::store::StoreError;
 use crate::store::embedded::erase;
 use crate::store::embedded::error::{OpenError, WriteError, explain};
@@ -13,7 +14,7 @@ use crate::store::embedded::folder::Folder;
 use crate::store::embedded::journals::{self, Inspection};
 use crate::store::embedded::settings::Settings;
 use crate::store::embedded::tables::{Tables, Write};
-use crate::store::embedded::tails::Tails;
+use crate::store::embedded::tails::Tail;
 use crate::store::embedded::view::View;
 
 /// See the module.
@@ -21,7 +22,7 @@ pub(super) struct Engine {
     folder: Folder,
     settings: Settings,
     /// Held by every write, for its whole time.
-    writer: Mutex<Tails>,
+    writer: Mutex<()>,
     /// Absent only while a store that failed cannot be opened again.
     tables: RwLock<Option<Tables>>,
     /// Why nothing can be written. As long as it is here, a thread is at work to end it.
@@ -38,7 +39,7 @@ impl Engine {
         let engine = Arc::new(Self {
             folder,
             settings,
-            writer: Mutex::new(Tails::new()),
+            writer: Mutex::new(()),
             tables: RwLock::new(Some(tables)),
             failure: Mutex::new(None),
         });
@@ -57,26 +58,40 @@ impl Engine {
         }
     }
 
+    /// Like [`Self::read`], for reads of one log: with its tail, if it is known. Taken before the
+    /// view, it is not younger than that.
+    pub(super) fn read_log<T, E: From<StoreError>>(
+        &self,
+        id: &SessionId,
+        read: impl FnOnce(&View<'_>, Option<Tail>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match &*self.tables() {
+            Some(tables) => {
+                let warm = tables.tails.peek(id);
+                read(&tables.view(), warm)
+            }
+            None => Err(self.why_closed().into()),
+        }
+    }
+
     /// Runs `write` while nobody else writes.
     pub(super) fn write<T>(
         self: &Arc<Self>,
-        write: impl FnOnce(Write<'_>, &mut Tails) -> Result<T, WriteError>,
+        write: impl FnOnce(Write<'_>) -> Result<T, WriteError>,
     ) -> Result<T, WriteError> {
-        let mut tails = self.lock_writer();
+        let _writer = self.lock_writer();
         self.health()?;
         let tables = self.tables();
         let Some(tables) = &*tables else {
             return Err(self.why_closed().into());
         };
-        let result = match tables.wait_for_room(self.settings.stall_limit) {
-            Ok(()) => write(tables.begin(), &mut tails),
+        let result = match tables.make_room(self.settings.stall_limit) {
+            Ok(()) => write(tables.begin()),
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &result
             && tables.check().is_err()
         {
-            // What is unknown may turn out to be there.
-            tails.forget();
             self.fail(error.clone().into());
         }
         result
@@ -125,11 +140,10 @@ impl Engine {
 
     fn reopen(&self) -> Result<(), StoreError> {
         self.folder.probe()?;
-        let mut tails = self.lock_writer();
+        let _writer = self.lock_writer();
         let mut slot = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         // The old one has to be gone first: it holds fjall's lock, and closing it may still write.
         drop(slot.take());
-        tails.forget();
         *slot = Some(open_tables(&self.folder, &self.settings)?);
         drop(slot);
         match &*self.tables() {
@@ -185,13 +199,14 @@ impl Engine {
         self.tables.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_writer(&self) -> MutexGuard<'_, Tails> {
+    fn lock_writer(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(|poisoned| {
-            // A write panicked: what it did to the tails is unknown, the database has them right.
+            // A write panicked, perhaps after it was stored: the tails may be behind.
             self.writer.clear_poison();
-            let mut tails = poisoned.into_inner();
-            tails.forget();
-            tails
+            if let Some(tables) = &*self.tables() {
+                tables.tails.forget();
+            }
+            poisoned.into_inner()
         })
     }
 

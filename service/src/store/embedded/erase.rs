@@ -15,14 +15,13 @@ use crate::store::embedded::engine::Engine;
 use crate::store::embedded::error::WriteError;
 use crate::store::embedded::keys;
 use crate::store::embedded::tables::Write;
-use crate::store::embedded::tails::Tails;
 use crate::store::{EraseError, StoreError};
 
 /// Records in one batch of a purge: some milliseconds between two other writes.
 const CHUNK: usize = 500;
 
 pub(super) fn erase(engine: &Arc<Engine>, id: &SessionId, at: Timestamp) -> Result<(), EraseError> {
-    let erasure = engine.write(|write, tails| put_tombstone(write, tails, id, at));
+    let erasure = engine.write(|write| put_tombstone(write, id, at));
     match erasure.map_err(failed)? {
         Erasure::Absent => Err(EraseError::Absent),
         Erasure::Done => Ok(()),
@@ -34,7 +33,7 @@ pub(super) fn erase(engine: &Arc<Engine>, id: &SessionId, at: Timestamp) -> Resu
 pub(super) fn purge(engine: &Arc<Engine>, id: &SessionId) -> Result<(), WriteError> {
     let mut from = Some(Seq::FIRST);
     while let Some(seq) = from {
-        from = engine.write(|write, _| purge_some(write, id, seq))?;
+        from = engine.write(|write| purge_some(write, id, seq))?;
     }
     Ok(())
 }
@@ -52,7 +51,6 @@ pub(super) enum Erasure {
 /// From here on every call finds the session erased.
 pub(super) fn put_tombstone(
     write: Write<'_>,
-    tails: &mut Tails,
     id: &SessionId,
     at: Timestamp,
 ) -> Result<Erasure, WriteError> {
@@ -62,23 +60,27 @@ pub(super) fn put_tombstone(
         Some(SessionRow::Tombstone(_)) => return Ok(Erasure::Pending),
         Some(SessionRow::Live(header)) => header,
     };
-    let tail = write.view().tail_of(id, &header)?;
+    let log = write.view().log_of(&header)?;
     let position = SessionPosition {
         started_at: header.started_at,
         creation_id: header.creation_id,
     };
     let tables = write.tables();
     let mut batch = write.batch(4);
-    let row = codec::tombstone(Tombstone { at, purged: false });
+    let row = codec::tombstone(Tombstone {
+        number: header.number,
+        at,
+        purged: false,
+    });
     batch.insert(&tables.sessions, id.as_bytes(), row);
-    batch.insert(&tables.purges, id.as_bytes(), []);
-    batch.remove(&tables.listing, keys::listing(tail.status(), position));
-    if tail.terminal.is_none() {
-        let end = Seq::after(tail.events);
-        batch.insert(&tables.log, keys::record(id, end.get()), codec::stub());
+    batch.insert(&tables.meta, keys::purge(id), []);
+    batch.remove(&tables.listing, keys::listing(log.status(), position));
+    if log.terminal.is_none() {
+        let end = keys::record(header.number, Seq::after(log.events).get());
+        batch.insert(&tables.log, end, codec::stub());
     }
-    tails.remove(id);
     write.commit(batch)?;
+    tables.tails.remove(id);
     Ok(Erasure::Pending)
 }
 
@@ -88,10 +90,15 @@ pub(super) fn purge_some(
     id: &SessionId,
     from: Seq,
 ) -> Result<Option<Seq>, WriteError> {
+    let Some(SessionRow::Tombstone(tombstone)) = write.view().session_row(id)? else {
+        return Ok(None);
+    };
+    let session = tombstone.number;
     let tables = write.tables();
     let mut batch = write.batch(3 * CHUNK);
     let mut next = None;
-    for (index, row) in write.view().log(id, from.get()..=u64::MAX).enumerate() {
+    let records = write.view().records(session, from.get()..=u64::MAX);
+    for (index, row) in records.enumerate() {
         let (key, row) = row.into_inner().map_err(StoreError::from)?;
         let seq = keys::seq_of(&key).ok_or(Garbled)?;
         if index == CHUNK {
@@ -103,21 +110,22 @@ pub(super) fn purge_some(
             LogRow::Terminal(..) => {}
             LogRow::Event(event) => {
                 let event_id = event.event_id()?;
-                batch.remove(&tables.event_ids, keys::event_id(id, &event_id));
-                batch.remove(&tables.times, keys::time(id, event.timestamp, seq.get()));
+                batch.remove(&tables.event_ids, keys::event_id(session, &event_id));
+                batch.remove(
+                    &tables.times,
+                    keys::time(session, event.timestamp, seq.get()),
+                );
             }
         }
         batch.insert(&tables.log, key, codec::stub());
     }
-    if next.is_none()
-        && let Some(SessionRow::Tombstone(tombstone)) = write.view().session_row(id)?
-    {
+    if next.is_none() {
         let row = codec::tombstone(Tombstone {
             purged: true,
             ..tombstone
         });
         batch.insert(&tables.sessions, id.as_bytes(), row);
-        batch.remove(&tables.purges, id.as_bytes());
+        batch.remove(&tables.meta, keys::purge(id));
     }
     write.commit(batch)?;
     Ok(next)

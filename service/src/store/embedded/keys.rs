@@ -1,47 +1,70 @@
 //! The keys of every keyspace: what sorts how. Pure; values are in `codec`.
 //!
-//! Ids have no control characters, so a zero byte ends one without ambiguity: the rows of one
-//! session are contiguous, and no other session's rows are among them. Numbers are big-endian, so
-//! they sort as numbers.
+//! Within the log and its indexes a session goes by its number, not by its id: keys of records and
+//! times are short enough for fjall to keep them without an allocation (20 bytes), and sessions
+//! that were created together lie together, so that compaction leaves old ones alone. Numbers are
+//! big-endian, so they sort as numbers.
 
 use crate::domain::{
     CreationId, EventId, Position, Seq, SessionId, SessionPosition, SessionStatus, Timestamp,
 };
 
-/// Ends an id within a key.
-const END: u8 = 0;
+/// Names a session within this store: 1, 2, 3 … in the order of creation.
+///
+/// 48 bits are stored: enough for a thousand new sessions a second for nine thousand years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SessionNumber(pub(super) u64);
+
+/// Length of a session number, and of a time in milliseconds: 48 bits reach beyond the year 9999.
+pub(super) const SHORT: usize = 6;
 
 /// `log`: a record's place. `seq` may be 0 or beyond the log, as the bound of a range.
-pub(super) fn record(session_id: &SessionId, seq: u64) -> Vec<u8> {
-    let mut key = session(session_id, 8);
-    key.extend_from_slice(&seq.to_be_bytes());
+pub(super) fn record(session: SessionNumber, seq: u64) -> [u8; SHORT + 8] {
+    let mut key = [0; SHORT + 8];
+    key[..SHORT].copy_from_slice(&short(session.0));
+    key[SHORT..].copy_from_slice(&seq.to_be_bytes());
     key
 }
 
 /// `event_ids`: an event by its id.
-pub(super) fn event_id(session_id: &SessionId, event_id: &EventId) -> Vec<u8> {
-    let mut key = session(session_id, event_id.as_bytes().len());
+pub(super) fn event_id(session: SessionNumber, event_id: &EventId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(SHORT + event_id.as_bytes().len());
+    key.extend_from_slice(&short(session.0));
     key.extend_from_slice(event_id.as_bytes());
     key
 }
 
-/// `times`: an event's place in the order of time.
-pub(super) fn time(session_id: &SessionId, timestamp: Timestamp, seq: u64) -> Vec<u8> {
-    let mut key = session(session_id, 16);
-    key.extend_from_slice(&millis(timestamp).to_be_bytes());
-    key.extend_from_slice(&seq.to_be_bytes());
+/// `times`: an event's place in the order of time. `seq` may be any, as the bound of a range.
+pub(super) fn time(
+    session: SessionNumber,
+    timestamp: Timestamp,
+    seq: u64,
+) -> [u8; SHORT + SHORT + 8] {
+    let mut key = [0; SHORT + SHORT + 8];
+    key[..SHORT].copy_from_slice(&short(session.0));
+    key[SHORT..2 * SHORT].copy_from_slice(&short(millis(timestamp)));
+    key[2 * SHORT..].copy_from_slice(&seq.to_be_bytes());
     key
 }
 
-fn session(session_id: &SessionId, more: usize) -> Vec<u8> {
-    let id = session_id.as_bytes();
-    let mut key = Vec::with_capacity(id.len() + 1 + more);
-    key.extend_from_slice(id);
-    key.push(END);
-    key
+/// `meta`: the number of the session that was created last.
+pub(super) const LAST_NUMBER: [u8; 1] = *b"n";
+
+/// `meta`: the rows of sessions whose erased content is not all gone yet begin with this.
+pub(super) const PURGES: [u8; 1] = *b"p";
+
+/// `meta`: a session whose erased content is not all gone yet.
+pub(super) fn purge(id: &SessionId) -> Vec<u8> {
+    [&PURGES, id.as_bytes()].concat()
 }
 
-/// The seq at the end of a key of `log` or `times`.
+/// The session in a key that [`purge`] made.
+pub(super) fn purge_of(key: &[u8]) -> Option<SessionId> {
+    let id = key.strip_prefix(&PURGES)?;
+    std::str::from_utf8(id).ok().map(SessionId::from_stored)
+}
+
+/// The seq at the end of a key of `log`.
 pub(super) fn seq_of(key: &[u8]) -> Option<Seq> {
     let (_, seq) = key.split_last_chunk()?;
     Seq::new(u64::from_be_bytes(*seq))
@@ -52,13 +75,13 @@ pub(super) fn position_of(key: &[u8]) -> Option<Position> {
     let (rest, seq) = key.split_last_chunk()?;
     let (_, millis) = rest.split_last_chunk()?;
     Some(Position {
-        timestamp: timestamp(u64::from_be_bytes(*millis))?,
+        timestamp: timestamp(long(*millis)),
         seq: Seq::new(u64::from_be_bytes(*seq))?,
     })
 }
 
 /// Length of a key of `listing`: status, time, creation id.
-pub(super) const LISTING: usize = 1 + 8 + 12;
+pub(super) const LISTING: usize = 1 + SHORT + 12;
 
 /// `listing`: by status, then newest start first, then newest creation first.
 pub(super) fn listing(status: SessionStatus, position: SessionPosition) -> [u8; LISTING] {
@@ -74,8 +97,8 @@ pub(super) fn listing_bound(
 ) -> [u8; LISTING] {
     let mut key = [0; LISTING];
     key[0] = status_byte(status);
-    key[1..9].copy_from_slice(&(!millis(started_at)).to_be_bytes());
-    key[9..].copy_from_slice(&inverted_creation_id);
+    key[1..=SHORT].copy_from_slice(&short(millis(started_at)).map(|byte| !byte));
+    key[1 + SHORT..].copy_from_slice(&inverted_creation_id);
     key
 }
 
@@ -83,9 +106,9 @@ pub(super) fn listing_bound(
 pub(super) fn session_position_of(key: &[u8]) -> Option<SessionPosition> {
     let key: &[u8; LISTING] = key.try_into().ok()?;
     let (rest, creation_id) = key.split_last_chunk::<12>()?;
-    let (_, inverted) = rest.split_last_chunk()?;
+    let (_, inverted) = rest.split_last_chunk::<SHORT>()?;
     Some(SessionPosition {
-        started_at: timestamp(!u64::from_be_bytes(*inverted))?,
+        started_at: timestamp(long(inverted.map(|byte| !byte))),
         creation_id: CreationId(creation_id.map(|byte| !byte)),
     })
 }
@@ -100,13 +123,27 @@ fn status_byte(status: SessionStatus) -> u8 {
     }
 }
 
-/// A timestamp is never negative.
-fn millis(timestamp: Timestamp) -> u64 {
+/// The lower 48 bits.
+pub(super) fn short(number: u64) -> [u8; SHORT] {
+    debug_assert!(number < 1 << 48);
+    let [_, _, short @ ..] = number.to_be_bytes();
+    short
+}
+
+/// What [`short`] was made of.
+pub(super) fn long(short: [u8; SHORT]) -> u64 {
+    short
+        .into_iter()
+        .fold(0, |number, byte| (number << 8) | u64::from(byte))
+}
+
+/// A timestamp is never negative, and ends with the year 9999.
+pub(super) fn millis(timestamp: Timestamp) -> u64 {
     timestamp.millis().unsigned_abs()
 }
 
-fn timestamp(millis: u64) -> Option<Timestamp> {
-    i64::try_from(millis).ok().map(Timestamp::from_millis)
+pub(super) fn timestamp(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis.cast_signed())
 }
 
 #[cfg(test)]
@@ -115,9 +152,8 @@ mod tests {
 
     use super::*;
 
-    /// Ids that are prefixes of each other, and close to the separator.
-    fn ids() -> impl Strategy<Value = String> {
-        "[ !aé]{1,3}"
+    fn numbers() -> impl Strategy<Value = u64> {
+        prop_oneof![0..300_u64, (1 << 48) - 300..1_u64 << 48]
     }
 
     fn at(millis: i64) -> Timestamp {
@@ -127,34 +163,32 @@ mod tests {
     proptest! {
         #[test]
         fn records_sort_by_session_then_by_seq(
-            a in (ids(), 1..1000_u64),
-            b in (ids(), 1..1000_u64),
+            a in (numbers(), 1..1000_u64),
+            b in (numbers(), 1..1000_u64),
         ) {
-            let key = |(id, seq): &(String, u64)| record(&SessionId::from_stored(id), *seq);
-            prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
-            prop_assert_eq!(seq_of(&key(&a)).map(Seq::get), Some(a.1));
+            let key = |(session, seq)| record(SessionNumber(session), seq);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(seq_of(&key(a)).map(Seq::get), Some(a.1));
         }
 
         #[test]
         fn times_sort_by_session_then_by_time_then_by_seq(
-            a in (ids(), 0..1000_i64, 1..1000_u64),
-            b in (ids(), 0..1000_i64, 1..1000_u64),
+            a in (numbers(), 253_402_300_799_000..=253_402_300_799_999_i64, 1..1000_u64),
+            b in (numbers(), 253_402_300_799_000..=253_402_300_799_999_i64, 1..1000_u64),
         ) {
-            let key = |(id, millis, seq): &(String, i64, u64)| {
-                time(&SessionId::from_stored(id), at(*millis), *seq)
-            };
-            prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
-            let position = position_of(&key(&a)).unwrap();
+            let key = |(session, millis, seq)| time(SessionNumber(session), at(millis), seq);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            let position = position_of(&key(a)).unwrap();
             prop_assert_eq!((position.timestamp, position.seq.get()), (at(a.1), a.2));
         }
 
         #[test]
         fn event_ids_are_told_apart_whatever_the_session(
-            a in (ids(), ids()),
-            b in (ids(), ids()),
+            a in (numbers(), "[ aé]{1,3}"),
+            b in (numbers(), "[ aé]{1,3}"),
         ) {
-            let key = |(session, event): &(String, String)| {
-                event_id(&SessionId::from_stored(session), &EventId::from_stored(event))
+            let key = |(session, event): &(u64, String)| {
+                event_id(SessionNumber(*session), &EventId::from_stored(event))
             };
             prop_assert_eq!(key(&a) == key(&b), a == b);
         }
@@ -174,5 +208,11 @@ mod tests {
                 prop_assert_eq!(session_position_of(&key), Some(position(a)));
             }
         }
+    }
+
+    #[test]
+    fn a_session_to_be_purged_is_found_by_its_key() {
+        let id = SessionId::from_stored("n é");
+        assert_eq!(purge_of(&purge(&id)), Some(id));
     }
 }

@@ -45,10 +45,10 @@ use crate::store::{
 
 use codec::Standing;
 use engine::Engine;
-use view::{Tail, View};
+use view::View;
 
 pub use error::OpenError;
-pub use settings::Settings;
+pub use settings::{Memtables, Settings};
 
 /// A store in a folder of this machine.
 #[derive(Clone)]
@@ -100,19 +100,16 @@ impl Store for EmbeddedStore {
     }
 
     async fn session(&self, id: &SessionId, _: Consistency) -> Result<Session, ReadError> {
-        self.0.read(|view| view.session(id))
+        self.0
+            .read_log(id, |view, warm| Ok(view.session(id, warm)?.0))
     }
 
     async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
-        let read = |view: &View<'_>, id: &SessionId, query: &PageQuery| {
-            let tail = view.tail(id)?;
-            Ok(page::read(view, id, query, tail)?)
-        };
         if page::is_short(query) {
-            return self.0.read(|view| read(view, id, query));
+            return events(&self.0, id, query);
         }
         let (id, query) = (id.clone(), query.clone());
-        self.blocking(move |engine| engine.read(|view| read(view, &id, &query)))
+        self.blocking(move |engine| events(engine, &id, &query))
             .await
     }
 
@@ -121,17 +118,11 @@ impl Store for EmbeddedStore {
         id: &SessionId,
         query: &PageQuery,
     ) -> Result<(Session, EventPage), ReadError> {
-        let read = |view: &View<'_>, id: &SessionId, query: &PageQuery| {
-            let header = view.header(id)?;
-            let tail = view.tail_of(id, &header)?;
-            let session = view::session(id.clone(), header, &tail);
-            Ok((session, page::read(view, id, query, tail)?))
-        };
         if page::is_short(query) {
-            return self.0.read(|view| read(view, id, query));
+            return session_with_events(&self.0, id, query);
         }
         let (id, query) = (id.clone(), query.clone());
-        self.blocking(move |engine| engine.read(|view| read(view, &id, &query)))
+        self.blocking(move |engine| session_with_events(engine, &id, &query))
             .await
     }
 
@@ -144,7 +135,9 @@ impl Store for EmbeddedStore {
         self.0.read(|view| match view.standing(id)? {
             None => Err(ReadError::Absent),
             Some(Standing::Erased) => Err(ReadError::Erased),
-            Some(Standing::Open | Standing::Closed(_)) => Ok(view.event(id, event_id)?),
+            Some(Standing::Open(session) | Standing::Closed(session, _)) => {
+                Ok(view.event(id, session, event_id)?)
+            }
         })
     }
 
@@ -176,26 +169,43 @@ impl Store for EmbeddedStore {
     }
 }
 
+fn events(engine: &Engine, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
+    engine.read_log(id, |view, warm| {
+        let log = view.log(id, warm)?;
+        Ok(page::read(view, id, log, query)?)
+    })
+}
+
+fn session_with_events(
+    engine: &Engine,
+    id: &SessionId,
+    query: &PageQuery,
+) -> Result<(Session, EventPage), ReadError> {
+    engine.read_log(id, |view, warm| {
+        let (session, log) = view.session(id, warm)?;
+        Ok((session, page::read(view, id, log, query)?))
+    })
+}
+
 fn look_up(view: &View<'_>, question: &LookUp) -> Result<Known, StoreError> {
+    let nothing = |log| Known {
+        log,
+        events: Vec::new(),
+    };
     let id = &question.session_id;
-    let log = match view.tail(id) {
-        Ok(Tail {
-            terminal: Some(terminal),
-            ..
-        }) => LogState::Closed(terminal),
-        Ok(tail) => LogState::Open(tail.events),
+    let log = match view.log(id, None) {
+        Ok(log) => log,
+        Err(ReadError::Absent) => return Ok(nothing(LogState::Absent)),
+        Err(ReadError::Erased) => return Ok(nothing(LogState::Erased)),
         Err(ReadError::Store(error)) => return Err(error),
-        Err(ReadError::Absent) => LogState::Absent,
-        Err(ReadError::Erased) => LogState::Erased,
     };
-    let events = match log {
-        LogState::Absent | LogState::Erased => Vec::new(),
-        LogState::Open(_) | LogState::Closed(_) => {
-            let event_ids = question.event_ids.iter();
-            event_ids
-                .map(|event| view.event(id, event))
-                .collect::<Result<_, _>>()?
-        }
-    };
-    Ok(Known { log, events })
+    let event_ids = question.event_ids.iter();
+    let events = event_ids.map(|event| view.event(id, log.session, event));
+    Ok(Known {
+        events: events.collect::<Result<_, _>>()?,
+        log: match log.terminal {
+            Some(terminal) => LogState::Closed(terminal),
+            None => LogState::Open(log.events),
+        },
+    })
 }

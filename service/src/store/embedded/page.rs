@@ -5,9 +5,9 @@ use std::ops::Bound;
 use crate::domain::{
     Event, EventFilter, Order, PageQuery, PageStart, Position, Seq, SessionId, Timestamp,
 };
-use crate::store::embedded::codec::{self, EventRow, Garbled, LogRow};
+use crate::store::embedded::codec::{EventRow, Garbled};
 use crate::store::embedded::keys;
-use crate::store::embedded::view::{Bounds, Tail, View};
+use crate::store::embedded::view::{Bounds, Log, View, event_row};
 use crate::store::{EventPage, StoreError};
 
 /// Rows that a page looks at before it ends, whatever it has found: some tens of milliseconds of
@@ -32,25 +32,44 @@ pub(super) fn is_short(query: &PageQuery) -> bool {
     looks_past_none && offset <= SHORT_OFFSET
 }
 
-/// Reads a page of the log that ends at `tail`.
+/// Reads a page of a session's log.
 pub(super) fn read(
     view: &View<'_>,
     id: &SessionId,
+    log: Log,
     query: &PageQuery,
-    tail: Tail,
 ) -> Result<EventPage, StoreError> {
     let mut page = Filling::new(id, query);
-    let next = if query.order.is_by_time() {
-        walk_times(view, id, query, &mut page)?
+    let next = if goes_by_log(view, &log, query)? {
+        walk_log(view, &log, query, &mut page)?
     } else {
-        walk_log(view, id, query, tail.events, &mut page)?
+        walk_times(view, &log, query, &mut page)?
     };
     Ok(EventPage {
         events: page.events,
-        total: tail.events,
-        terminal: tail.terminal,
+        total: log.events,
+        terminal: log.terminal,
         next,
     })
+}
+
+/// Whether the order of the page is that of the log: mostly it is, also by time.
+fn goes_by_log(view: &View<'_>, log: &Log, query: &PageQuery) -> Result<bool, StoreError> {
+    if !query.order.is_by_time() {
+        return Ok(true);
+    }
+    let EventFilter { since, until, .. } = query.filter;
+    if !log.in_order || since.is_some() || until.is_some() {
+        return Ok(false);
+    }
+    match query.start {
+        PageStart::Offset(_) | PageStart::AfterSeq(_) => Ok(true),
+        // A position that no event has is a place in time only.
+        PageStart::After(position) => match view.record(log.session, position.seq)? {
+            Some(row) => Ok(event_row(&row).is_ok_and(|row| row.timestamp == position.timestamp)),
+            None => Ok(false),
+        },
+    }
 }
 
 /// A page that is being filled, in its order.
@@ -123,13 +142,12 @@ impl<'a> Filling<'a> {
 /// Reads the log itself. Returns where the next page goes on.
 fn walk_log(
     view: &View<'_>,
-    id: &SessionId,
+    log: &Log,
     query: &PageQuery,
-    events: u64,
     page: &mut Filling<'_>,
 ) -> Result<Option<Position>, StoreError> {
     let descending = query.order.is_descending();
-    let (mut first, mut last) = (1, events);
+    let (mut first, mut last) = (1, log.events);
     match query.start {
         PageStart::After(position) if descending => last = last.min(position.seq.get() - 1),
         PageStart::After(position) => first = position.seq.get() + 1,
@@ -148,7 +166,7 @@ fn walk_log(
     if first > last {
         return Ok(None);
     }
-    let rows = view.log(id, first..=last);
+    let rows = view.records(log.session, first..=last);
     let rows: &mut dyn Iterator<Item = fjall::Guard> = if descending {
         &mut rows.rev()
     } else {
@@ -157,26 +175,28 @@ fn walk_log(
     for row in rows {
         let (key, row) = row.into_inner()?;
         let seq = keys::seq_of(&key).ok_or(Garbled)?;
-        if page.offer(seq, event(&row)?)? == Room::Full {
+        if page.offer(seq, event_row(&row)?)? == Room::Full {
             return Ok(page.last);
         }
     }
     Ok(None)
 }
 
-/// Reads positions in the order of time, and the log in runs: mostly the order of time is that of
-/// the log, and a page is one run. Returns where the next page goes on.
+/// Reads positions in the order of time, and the log in runs of neighbours. Returns where the next
+/// page goes on.
 fn walk_times(
     view: &View<'_>,
-    id: &SessionId,
+    log: &Log,
     query: &PageQuery,
     page: &mut Filling<'_>,
 ) -> Result<Option<Position>, StoreError> {
     let descending = query.order.is_descending();
-    let Some(bounds) = time_bounds(id, query) else {
+    let Some(bounds) = time_bounds(log, query) else {
         return Ok(None);
     };
-    let positions = view.times(bounds);
+    // A view may be younger than the tail it was given: what came later is not in this log yet.
+    let is_in_log = |position: &Result<Position, StoreError>| !matches!(position, Ok(position) if position.seq.get() > log.events);
+    let positions = view.positions(bounds).filter(is_in_log);
     let positions: &mut dyn Iterator<Item = Result<Position, StoreError>> = if descending {
         &mut positions.rev()
     } else {
@@ -205,7 +225,7 @@ fn walk_times(
             run.push(position);
             next = positions.next().transpose()?;
         }
-        if read_run(view, id, &run, page)? == Room::Full {
+        if read_run(view, log, &run, page)? == Room::Full {
             return Ok(page.last);
         }
     }
@@ -226,7 +246,7 @@ fn continues(run: &[Position], seq: Seq) -> bool {
 /// Offers the events of neighbouring places.
 fn read_run(
     view: &View<'_>,
-    id: &SessionId,
+    log: &Log,
     run: &[Position],
     page: &mut Filling<'_>,
 ) -> Result<Room, StoreError> {
@@ -234,21 +254,21 @@ fn read_run(
         return Ok(Room::Left);
     };
     if run.len() == 1 {
-        let row = view.record(id, first.seq)?.ok_or(Garbled)?;
-        return page.offer(first.seq, event(&row)?);
+        let row = view.record(log.session, first.seq)?.ok_or(Garbled)?;
+        return page.offer(first.seq, event_row(&row)?);
     }
     let (first, last) = (first.seq.get(), last.seq.get());
     let rows: &mut dyn Iterator<Item = fjall::Guard> = if first < last {
-        &mut view.log(id, first..=last)
+        &mut view.records(log.session, first..=last)
     } else {
-        &mut view.log(id, last..=first).rev()
+        &mut view.records(log.session, last..=first).rev()
     };
     for position in run {
         let (key, row) = rows.next().ok_or(Garbled)?.into_inner()?;
         if keys::seq_of(&key) != Some(position.seq) {
             return Err(Garbled.into());
         }
-        if page.offer(position.seq, event(&row)?)? == Room::Full {
+        if page.offer(position.seq, event_row(&row)?)? == Room::Full {
             return Ok(Room::Full);
         }
     }
@@ -256,30 +276,26 @@ fn read_run(
 }
 
 /// The part of `times` that a query is about; `None` if it is empty.
-fn time_bounds(id: &SessionId, query: &PageQuery) -> Option<Bounds> {
+fn time_bounds(log: &Log, query: &PageQuery) -> Option<Bounds> {
     let EventFilter { since, until, .. } = query.filter;
     let since = since.unwrap_or(Timestamp::from_millis(0));
-    let mut first = keys::time(id, since, 0);
+    let mut first = keys::time(log.session, since, 0);
     // Times end at the year 9999, far below the largest number of milliseconds.
     let mut end = match until {
-        Some(until) => keys::time(id, until, 0),
-        None => keys::time(id, Timestamp::from_millis(i64::MAX), u64::MAX),
+        Some(until) => keys::time(log.session, until, 0),
+        None => keys::time(log.session, Timestamp::from_millis(i64::MAX), u64::MAX),
     };
     match query.start {
         PageStart::After(Position { timestamp, seq }) if query.order == Order::TimeDescending => {
-            end = end.min(keys::time(id, timestamp, seq.get()));
+            end = end.min(keys::time(log.session, timestamp, seq.get()));
         }
         PageStart::After(Position { timestamp, seq }) => {
-            first = first.max(keys::time(id, timestamp, seq.get() + 1));
+            first = first.max(keys::time(log.session, timestamp, seq.get() + 1));
         }
         PageStart::Offset(_) | PageStart::AfterSeq(_) => {}
     }
-    (first < end).then_some((Bound::Included(first), Bound::Excluded(end)))
-}
-
-fn event(row: &[u8]) -> Result<EventRow<'_>, Garbled> {
-    match codec::log_row(row)? {
-        LogRow::Event(event) => Ok(event),
-        LogRow::Terminal(..) | LogRow::Stub => Err(Garbled),
-    }
+    (first < end).then(|| {
+        let (first, end) = (first.to_vec(), end.to_vec());
+        (Bound::Included(first), Bound::Excluded(end))
+    })
 }

@@ -9,14 +9,16 @@ use crate::store::embedded::engine::Engine;
 use crate::store::embedded::error::WriteError;
 use crate::store::embedded::keys;
 use crate::store::embedded::tables::Write;
-use crate::store::embedded::view::{Tail, session};
+use crate::store::embedded::tails::Tail;
+use crate::store::embedded::view::{Log, session};
 use crate::store::{CreateOutcome, SessionChange, UpdateError};
 
 pub(super) fn create(engine: &Arc<Engine>, sessions: &[NewSession]) -> Vec<CreateOutcome> {
     let mut verdicts = Vec::with_capacity(sessions.len());
-    let result = engine.write(|write, _| {
+    let result = engine.write(|write| {
         let mut fresh: HashMap<&SessionId, Session> = HashMap::new();
-        let mut batch = write.batch(2 * sessions.len());
+        let mut last_number = None;
+        let mut batch = write.batch(2 * sessions.len() + 1);
         for new in sessions {
             let id = &new.session_id;
             let verdict = if let Some(first) = fresh.get(id) {
@@ -25,29 +27,36 @@ pub(super) fn create(engine: &Arc<Engine>, sessions: &[NewSession]) -> Vec<Creat
                 match write.view().session_row(id)? {
                     Some(SessionRow::Tombstone(_)) => Verdict::Known(CreateOutcome::Erased),
                     Some(SessionRow::Live(header)) => {
-                        let tail = write.view().tail_of(id, &header)?;
-                        let stored = session(id.clone(), header, &tail);
+                        let log = write.view().log_of(&header)?;
+                        let stored = session(id.clone(), header, &log);
                         Verdict::Known(outcome(new, stored))
                     }
                     None => {
-                        let header = Header::of(new);
+                        let number = write.new_number();
+                        let header = Header::of(new, number);
                         batch.insert(
                             &write.tables().sessions,
                             id.as_bytes(),
                             codec::header(&header),
                         );
-                        let stored = session(id.clone(), header, &Tail::EMPTY);
+                        let log = Log::open(Tail::empty(number));
+                        let stored = session(id.clone(), header, &log);
                         batch.insert(
                             &write.tables().listing,
                             keys::listing(stored.status, position(&stored)),
                             codec::listed(id, &stored.language.folded()),
                         );
+                        last_number = Some(number);
                         fresh.insert(id, stored.clone());
                         Verdict::Pending(CreateOutcome::Created(stored))
                     }
                 }
             };
             verdicts.push(verdict);
+        }
+        if let Some(number) = last_number {
+            let row = codec::last_number(number);
+            batch.insert(&write.tables().meta, keys::LAST_NUMBER, row);
         }
         write.commit(batch)
     });
@@ -82,7 +91,7 @@ pub(super) fn update(
     id: &SessionId,
     change: SessionChange,
 ) -> Result<Session, UpdateError> {
-    let result = engine.write(|write, _| change_session(write, id, change));
+    let result = engine.write(|write| change_session(write, id, change));
     match result {
         Ok(result) => result,
         Err(error) => Err(UpdateError::Store(error.into())),
@@ -107,8 +116,8 @@ fn change_session(
     header.language = change.language;
     header.metadata = change.metadata;
     let row = codec::header(&header);
-    let tail = write.view().tail_of(id, &header)?;
-    let changed = session(id.clone(), header, &tail);
+    let log = write.view().log_of(&header)?;
+    let changed = session(id.clone(), header, &log);
     let mut batch = write.batch(2);
     batch.insert(&write.tables().sessions, id.as_bytes(), row);
     batch.insert(

@@ -1,33 +1,38 @@
 //! The keyspaces, opened: batches in, views out. Knows no sessions and no rules.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode, Snapshot};
+use fjall::{AbstractTree, Database, Keyspace, OwnedWriteBatch, PersistMode, Snapshot};
 
 use crate::store::StoreError;
+use crate::store::embedded::codec;
 use crate::store::embedded::error::WriteError;
-use crate::store::embedded::settings::{self, Settings};
+use crate::store::embedded::keys::{self, SessionNumber};
+use crate::store::embedded::settings::{self, LEVEL_0, Memtables, Settings};
+use crate::store::embedded::tails::Tails;
 use crate::store::embedded::view::View;
-
-const MIB: u64 = 1024 * 1024;
 
 /// An open database.
 pub(super) struct Tables {
     db: Database,
+    memtables: Memtables,
     /// Session id → header or tombstone.
     pub(super) sessions: Keyspace,
-    /// Session id, seq → event, terminal record or stub.
+    /// Session number, seq → event, terminal record or stub.
     pub(super) log: Keyspace,
-    /// Session id, event id → seq.
+    /// Session number, event id → seq.
     pub(super) event_ids: Keyspace,
-    /// Session id, time, seq → nothing.
+    /// Session number, time, seq → nothing.
     pub(super) times: Keyspace,
     /// Status, start, creation → session id and language.
     pub(super) listing: Keyspace,
-    /// Session ids whose erased content is not all gone yet.
-    pub(super) purges: Keyspace,
+    /// The last session number; sessions that are still to be purged.
+    pub(super) meta: Keyspace,
+    pub(super) tails: Tails,
+    last_number: AtomicU64,
     /// What readers see while a batch is being applied.
     ///
     /// fjall makes a batch visible by moving one number, but a flush that ends meanwhile moves it
@@ -36,27 +41,31 @@ pub(super) struct Tables {
     held: Mutex<Option<Snapshot>>,
 }
 
-/// Flushed memtables that may wait before writes do. From four on, fjall blocks writers until they
-/// are flushed, for ever if flushing has failed; up to two more can be sealed before it looks
-/// again (the one that is full now, and one that this very batch fills).
-const SEALED: usize = 1;
-/// Tables in level 0 before writes wait. From thirty runs on, fjall blocks writers until they are
-/// merged, for ever if merging has failed.
-const LEVEL_0: usize = 24;
-
+/// How long to wait before looking again whether a flush or a merge has ended.
 const POLL: Duration = Duration::from_millis(1);
 
 impl Tables {
     pub(super) fn open(path: &Path, settings: &Settings) -> Result<Self, fjall::Error> {
         use settings::{mostly_absent, mostly_present};
         let db = settings::database(path, settings).open()?;
+        let meta = db.keyspace("meta", mostly_present)?;
+        let last_number = match meta.get(keys::LAST_NUMBER)? {
+            None => 0,
+            Some(row) => {
+                let number = codec::last_number_row(&row);
+                number.map_err(|_| fjall::Error::Unrecoverable)?.0
+            }
+        };
         Ok(Self {
-            sessions: db.keyspace("sessions", || mostly_absent(MIB))?,
-            log: db.keyspace("log", || mostly_present(4 * MIB))?,
-            event_ids: db.keyspace("event_ids", || mostly_absent(2 * MIB))?,
-            times: db.keyspace("times", || mostly_present(2 * MIB))?,
-            listing: db.keyspace("listing", || mostly_present(MIB))?,
-            purges: db.keyspace("purges", || mostly_present(MIB))?,
+            memtables: settings.memtables,
+            sessions: db.keyspace("sessions", mostly_absent)?,
+            log: db.keyspace("log", mostly_present)?,
+            event_ids: db.keyspace("event_ids", mostly_absent)?,
+            times: db.keyspace("times", mostly_present)?,
+            listing: db.keyspace("listing", mostly_present)?,
+            meta,
+            tails: Tails::new(),
+            last_number: AtomicU64::new(last_number),
             held: Mutex::new(None),
             db,
         })
@@ -81,31 +90,40 @@ impl Tables {
         }
     }
 
-    /// Waits until fjall can take a batch without blocking.
-    pub(super) fn wait_for_room(&self, limit: Duration) -> Result<(), StoreError> {
+    /// Seals memtables that are full, so that they are flushed, and waits where flushing or
+    /// merging lags behind.
+    ///
+    /// fjall would do both by itself, but it asks for a full memtable to be sealed again with
+    /// every batch, until its queue is full of that and the thread that works it off blocks on
+    /// it; and its waiting for flushes does not end if flushing has failed. Here its limits are
+    /// never reached.
+    pub(super) fn make_room(&self, limit: Duration) -> Result<(), StoreError> {
         let started = Instant::now();
-        while !self.has_room() {
+        loop {
+            let mut has_room = true;
+            for (keyspace, memtable) in self.keyspaces() {
+                has_room &= make_room_in(keyspace, memtable)?;
+            }
+            if has_room {
+                return Ok(());
+            }
             self.check()?;
             if started.elapsed() > limit {
                 return Err(StoreError::TimedOut);
             }
             std::thread::sleep(POLL);
         }
-        Ok(())
     }
 
     /// Writes everything that is only in a journal into tables. Shows that the disk takes data,
     /// and replaces what was written by a sync that failed: the system may have dropped it from
     /// its cache only later, and a second sync says nothing about it.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
-        for keyspace in self.keyspaces() {
+        for (keyspace, _) in self.keyspaces() {
             keyspace.rotate_memtable()?;
         }
-        while self
-            .keyspaces()
-            .iter()
-            .any(|it| it.sealed_memtable_count() > 0)
-        {
+        let is_flushed = |(keyspace, _): (&Keyspace, u64)| keyspace.sealed_memtable_count() == 0;
+        while !self.keyspaces().into_iter().all(is_flushed) {
             self.check()?;
             std::thread::sleep(POLL);
         }
@@ -117,20 +135,16 @@ impl Tables {
         Ok(self.db.persist(PersistMode::Buffer)?)
     }
 
-    fn has_room(&self) -> bool {
-        self.keyspaces()
-            .iter()
-            .all(|it| it.sealed_memtable_count() <= SEALED && it.l0_table_count() < LEVEL_0)
-    }
-
-    fn keyspaces(&self) -> [&Keyspace; 6] {
+    /// With the size of its memtable, in bytes.
+    fn keyspaces(&self) -> [(&Keyspace, u64); 6] {
+        let Memtables { log, index, other } = self.memtables;
         [
-            &self.sessions,
-            &self.log,
-            &self.event_ids,
-            &self.times,
-            &self.listing,
-            &self.purges,
+            (&self.sessions, other),
+            (&self.log, log),
+            (&self.event_ids, index),
+            (&self.times, index),
+            (&self.listing, other),
+            (&self.meta, other),
         ]
     }
 
@@ -138,6 +152,18 @@ impl Tables {
         // Nothing that can leave it half changed runs under this lock.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A memtable is sealed when it is full; it may grow to twice its size while the one before it is
+/// flushed.
+fn make_room_in(keyspace: &Keyspace, memtable: u64) -> Result<bool, StoreError> {
+    let is_flushed = keyspace.sealed_memtable_count() == 0;
+    let size = keyspace.tree.active_memtable().size();
+    if is_flushed && size >= memtable {
+        keyspace.rotate_memtable()?;
+    }
+    let has_room = is_flushed || size < 2 * memtable;
+    Ok(has_room && keyspace.l0_table_count() < LEVEL_0)
 }
 
 /// A write under way: readers see what was before it.
@@ -158,6 +184,13 @@ impl<'a> Write<'a> {
 
     pub(super) fn batch(&self, rows: usize) -> OwnedWriteBatch {
         OwnedWriteBatch::with_capacity(self.tables.db.clone(), rows)
+    }
+
+    /// A number that no session has had.
+    pub(super) fn new_number(&self) -> SessionNumber {
+        // Only the one writer counts; a number whose session was not stored is left out.
+        let last = self.tables.last_number.fetch_add(1, Ordering::Relaxed);
+        SessionNumber(last + 1)
     }
 
     /// Writes a batch whole or not at all, and durably: fjall syncs its journal before it applies

@@ -5,9 +5,12 @@ use std::ops::{Bound, RangeInclusive};
 use fjall::{Iter, Readable, Snapshot, UserValue};
 
 use crate::domain::{Event, EventId, Position, Seq, Session, SessionId, SessionStatus, Terminal};
-use crate::store::embedded::codec::{self, Garbled, Header, LogRow, SessionRow, Standing};
-use crate::store::embedded::keys;
+use crate::store::embedded::codec::{
+    self, Closed, EventRow, Garbled, Header, LogRow, SessionRow, Standing,
+};
+use crate::store::embedded::keys::{self, SessionNumber};
 use crate::store::embedded::tables::Tables;
+use crate::store::embedded::tails::Tail;
 use crate::store::{ReadError, StoreError};
 
 /// See the module.
@@ -16,16 +19,19 @@ pub(super) struct View<'a> {
     at: Snapshot,
 }
 
-/// From where to where rows are read.
-pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
-
-/// Where the log of a session that was not erased stands.
+/// The log of a session that was not erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tail {
+pub(super) struct Log {
+    pub(super) session: SessionNumber,
     /// Its number of events.
     pub(super) events: u64,
+    /// No event is earlier than one before it.
+    pub(super) in_order: bool,
     pub(super) terminal: Option<Terminal>,
 }
+
+/// From where to where rows are read.
+pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 impl<'a> View<'a> {
     pub(super) fn new(tables: &'a Tables, at: Snapshot) -> Self {
@@ -42,86 +48,102 @@ impl<'a> View<'a> {
         Ok(row.map(|row| codec::standing(&row)).transpose()?)
     }
 
-    pub(super) fn header(&self, id: &SessionId) -> Result<Header, ReadError> {
-        match self.session_row(id)? {
-            None => Err(ReadError::Absent),
-            Some(SessionRow::Tombstone(_)) => Err(ReadError::Erased),
-            Some(SessionRow::Live(header)) => Ok(header),
-        }
-    }
-
-    pub(super) fn tail(&self, id: &SessionId) -> Result<Tail, ReadError> {
+    /// The log of a session. `warm` is its tail if that is known: not older than the question,
+    /// not younger than this view.
+    pub(super) fn log(&self, id: &SessionId, warm: Option<Tail>) -> Result<Log, ReadError> {
         match self.standing(id)? {
             None => Err(ReadError::Absent),
             Some(Standing::Erased) => Err(ReadError::Erased),
-            Some(Standing::Closed(terminal)) => Ok(Tail::closed(terminal)),
-            Some(Standing::Open) => Ok(Tail::open(self.records(id)?)),
+            Some(Standing::Closed(session, closed)) => Ok(Log::closed(session, closed)),
+            Some(Standing::Open(session)) => match warm {
+                Some(tail) => Ok(Log::open(tail)),
+                None => Ok(Log::open(self.tail(session)?)),
+            },
         }
     }
 
-    /// The number of records in the log of a session.
-    pub(super) fn records(&self, id: &SessionId) -> Result<u64, StoreError> {
-        let Some(last) = self.log(id, 1..=u64::MAX).next_back() else {
-            return Ok(0);
-        };
-        let seq = keys::seq_of(&last.key()?).ok_or(Garbled)?;
-        Ok(seq.get())
+    /// A session, and its log: see [`Self::log`].
+    pub(super) fn session(
+        &self,
+        id: &SessionId,
+        warm: Option<Tail>,
+    ) -> Result<(Session, Log), ReadError> {
+        match self.session_row(id)? {
+            None => Err(ReadError::Absent),
+            Some(SessionRow::Tombstone(_)) => Err(ReadError::Erased),
+            Some(SessionRow::Live(header)) => {
+                let log = match (&header.closed, warm) {
+                    (None, Some(tail)) => Log::open(tail),
+                    _ => self.log_of(&header)?,
+                };
+                Ok((session(id.clone(), header, &log), log))
+            }
+        }
     }
 
-    pub(super) fn session(&self, id: &SessionId) -> Result<Session, ReadError> {
-        let header = self.header(id)?;
-        let tail = self.tail_of(id, &header)?;
-        Ok(session(id.clone(), header, &tail))
-    }
-
-    /// Saves a second look at the row of a session whose header is at hand.
-    pub(super) fn tail_of(&self, id: &SessionId, header: &Header) -> Result<Tail, StoreError> {
+    /// The log of a session whose header is at hand.
+    pub(super) fn log_of(&self, header: &Header) -> Result<Log, StoreError> {
         Ok(match &header.closed {
-            Some(terminal) => Tail::closed(terminal.clone()),
-            None => Tail::open(self.records(id)?),
+            Some(closed) => Log::closed(header.number, closed.clone()),
+            None => Log::open(self.tail(header.number)?),
         })
     }
 
-    pub(super) fn seq(&self, id: &SessionId, event: &EventId) -> Result<Option<Seq>, StoreError> {
-        let row = self
-            .at
-            .get(&self.tables.event_ids, keys::event_id(id, event))?;
-        Ok(row.map(|row| codec::seq_row(&row)).transpose()?)
+    /// The end of the log of an open session, from the log itself.
+    pub(super) fn tail(&self, session: SessionNumber) -> Result<Tail, StoreError> {
+        let Some(last) = self.records(session, 1..=u64::MAX).next_back() else {
+            return Ok(Tail::empty(session));
+        };
+        let (key, row) = last.into_inner()?;
+        let row = event_row(&row)?;
+        Ok(Tail {
+            session,
+            events: keys::seq_of(&key).ok_or(Garbled)?.get(),
+            in_order_until: row.in_order.then_some(row.timestamp),
+        })
     }
 
-    pub(super) fn has_event(&self, id: &SessionId, event: &EventId) -> Result<bool, StoreError> {
-        let key = keys::event_id(id, event);
+    pub(super) fn has_event(
+        &self,
+        session: SessionNumber,
+        id: &EventId,
+    ) -> Result<bool, StoreError> {
+        let key = keys::event_id(session, id);
         Ok(self.at.contains_key(&self.tables.event_ids, key)?)
     }
 
     pub(super) fn event(
         &self,
-        id: &SessionId,
-        event: &EventId,
+        session_id: &SessionId,
+        session: SessionNumber,
+        id: &EventId,
     ) -> Result<Option<Event>, StoreError> {
-        let Some(seq) = self.seq(id, event)? else {
+        let key = keys::event_id(session, id);
+        let Some(row) = self.at.get(&self.tables.event_ids, key)? else {
             return Ok(None);
         };
-        let row = self.record(id, seq)?.ok_or(Garbled)?;
-        match codec::log_row(&row)? {
-            LogRow::Event(row) => Ok(Some(row.to_event(id, seq)?)),
-            LogRow::Terminal(..) | LogRow::Stub => Err(Garbled.into()),
-        }
+        let seq = codec::seq_row(&row)?;
+        let row = self.record(session, seq)?.ok_or(Garbled)?;
+        Ok(Some(event_row(&row)?.to_event(session_id, seq)?))
     }
 
-    pub(super) fn record(&self, id: &SessionId, seq: Seq) -> Result<Option<UserValue>, StoreError> {
-        let key = keys::record(id, seq.get());
+    pub(super) fn record(
+        &self,
+        session: SessionNumber,
+        seq: Seq,
+    ) -> Result<Option<UserValue>, StoreError> {
+        let key = keys::record(session, seq.get());
         Ok(self.at.get(&self.tables.log, key)?)
     }
 
     /// The records at these places.
-    pub(super) fn log(&self, id: &SessionId, seqs: RangeInclusive<u64>) -> Iter {
-        let bounds = keys::record(id, *seqs.start())..=keys::record(id, *seqs.end());
+    pub(super) fn records(&self, session: SessionNumber, seqs: RangeInclusive<u64>) -> Iter {
+        let bounds = keys::record(session, *seqs.start())..=keys::record(session, *seqs.end());
         self.at.range(&self.tables.log, bounds)
     }
 
-    /// The keys of `times` between two bounds.
-    pub(super) fn times(&self, bounds: Bounds) -> Positions {
+    /// The positions whose keys in `times` are between two bounds.
+    pub(super) fn positions(&self, bounds: Bounds) -> Positions {
         Positions(self.at.range(&self.tables.times, bounds))
     }
 
@@ -129,14 +151,12 @@ impl<'a> View<'a> {
         self.at.range(&self.tables.listing, bounds)
     }
 
+    /// Sessions whose erased content is not all gone yet.
     pub(super) fn pending_purges(&self) -> Result<Vec<SessionId>, StoreError> {
-        let mut sessions = Vec::new();
-        for row in self.at.iter(&self.tables.purges) {
-            let id = row.key()?;
-            let id = std::str::from_utf8(&id).map_err(|_| Garbled)?;
-            sessions.push(SessionId::from_stored(id));
-        }
-        Ok(sessions)
+        self.at
+            .prefix(&self.tables.meta, keys::PURGES)
+            .map(|row| Ok(keys::purge_of(&row.key()?).ok_or(Garbled)?))
+            .collect()
     }
 }
 
@@ -161,23 +181,30 @@ fn position(row: fjall::Guard) -> Result<Position, StoreError> {
     Ok(keys::position_of(&row.key()?).ok_or(Garbled)?)
 }
 
-impl Tail {
-    pub(super) const EMPTY: Self = Self {
-        events: 0,
-        terminal: None,
-    };
+/// A row of the log where there can only be an event.
+pub(super) fn event_row(row: &[u8]) -> Result<EventRow<'_>, Garbled> {
+    match codec::log_row(row)? {
+        LogRow::Event(event) => Ok(event),
+        LogRow::Terminal(..) | LogRow::Stub => Err(Garbled),
+    }
+}
 
-    fn open(events: u64) -> Self {
+impl Log {
+    pub(super) fn open(tail: Tail) -> Self {
         Self {
-            events,
+            session: tail.session,
+            events: tail.events,
+            in_order: tail.in_order_until.is_some(),
             terminal: None,
         }
     }
 
-    fn closed(terminal: Terminal) -> Self {
+    fn closed(session: SessionNumber, closed: Closed) -> Self {
         Self {
-            events: terminal.event_count(),
-            terminal: Some(terminal),
+            session,
+            events: closed.terminal.event_count(),
+            in_order: closed.in_order,
+            terminal: Some(closed.terminal),
         }
     }
 
@@ -190,16 +217,16 @@ impl Tail {
     }
 }
 
-pub(super) fn session(id: SessionId, header: Header, tail: &Tail) -> Session {
+pub(super) fn session(id: SessionId, header: Header, log: &Log) -> Session {
     Session {
-        event_count: Some(tail.events),
-        ..session_in_status(id, header, tail.status())
+        event_count: Some(log.events),
+        ..session_in_status(id, header, log.status())
     }
 }
 
 /// A session without a look at its log: how many events it has is known only if it is closed.
 pub(super) fn session_in_status(id: SessionId, header: Header, status: SessionStatus) -> Session {
-    let closed = header.closed.as_ref();
+    let terminal = header.closed.as_ref().map(|closed| &closed.terminal);
     Session {
         session_id: id,
         creation_id: header.creation_id,
@@ -208,9 +235,9 @@ pub(super) fn session_in_status(id: SessionId, header: Header, status: SessionSt
         started_at: header.started_at,
         created_at: header.created_at,
         updated_at: header.updated_at,
-        ended_at: closed.map(|terminal| terminal.at),
-        end_reason: closed.and_then(|terminal| terminal.reason.clone()),
-        event_count: closed.map(Terminal::event_count),
+        ended_at: terminal.map(|terminal| terminal.at),
+        end_reason: terminal.and_then(|terminal| terminal.reason.clone()),
+        event_count: terminal.map(Terminal::event_count),
         metadata: header.metadata,
         version: header.version,
     }

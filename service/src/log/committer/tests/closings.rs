@@ -97,8 +97,10 @@ fn a_stored_event_answers_although_its_session_is_closed() {
 #[test]
 fn closing_a_closed_session_tells_how_it_was_closed_first() {
     let mut script = Script::new();
-    let same = script.close(Completed);
-    let other = script.close(Failed);
+    let tickets = script.submit([
+        Request::Close(closing(Completed)),
+        Request::Close(closing(Failed)),
+    ]);
     let (call, _) = script.take_look_up();
     let first = Terminal {
         at: Timestamp::from_millis(1),
@@ -109,10 +111,26 @@ fn closing_a_closed_session_tells_how_it_was_closed_first() {
     assert_eq!(
         script.take_answers(),
         [
-            (same, Answer::Closed(first.clone())),
-            (other, refused(Refusal::ClosedOtherwise(first)))
+            (tickets[0], Answer::Closed(first.clone())),
+            (tickets[1], refused(Refusal::ClosedOtherwise(first)))
         ]
     );
+    script.assert_idle();
+}
+
+#[test]
+fn a_closing_that_came_after_the_look_up_is_not_judged_by_it() {
+    let mut script = Script::new();
+    let early = script.close(Completed);
+    let (call, _) = script.take_look_up();
+    let late = script.close(Failed);
+    let last = terminal(4, Completed);
+    script.looked_up(call, [closed_with(&last, [])]);
+    assert_eq!(script.take_answers(), [(early, Answer::Closed(last))]);
+    // The session was erased in between, and whoever erased it was told so.
+    let (call, _) = script.take_look_up();
+    script.looked_up(call, [no_log(LogState::Erased)]);
+    assert_eq!(script.take_answers(), [(late, refused(Refusal::Erased))]);
     script.assert_idle();
 }
 

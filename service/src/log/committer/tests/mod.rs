@@ -6,6 +6,7 @@ mod bounds;
 mod closings;
 mod creations;
 mod settling;
+mod sharing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

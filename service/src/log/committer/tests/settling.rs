@@ -208,6 +208,20 @@ fn what_is_not_found_after_an_unknown_outcome_is_sent_again_in_the_same_order() 
 }
 
 #[test]
+fn an_expected_place_is_judged_only_at_the_head_of_the_queue() {
+    let mut script = Script::warm(3);
+    script.append_all([event("a"), expecting("b", 5)]);
+    let (call, first) = script.take_commit();
+    script.committed(call, &[Unknown, Unknown]);
+    script.pass(LONG);
+    let (call, _) = script.take_look_up();
+    script.looked_up(call, [open_with(3, [None, None])]);
+    assert_eq!(script.take_answers(), []);
+    let (_, again) = script.take_commit();
+    assert_eq!(again, first);
+}
+
+#[test]
 fn a_missing_outcome_is_an_unknown_one() {
     let mut script = Script::warm(3);
     script.append_all([event("a"), event("b")]);

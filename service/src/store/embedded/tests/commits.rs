@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{SessionStatus, Version};
 use crate::store::CommitOutcome::{NotTried, Refused, Stored};
+use crate::store::embedded::engine::Engine;
+use crate::store::embedded::events;
 use crate::store::{Known, LogState, LookUp, SessionChange, UpdateError};
 
 fn log_state(fixture: &Fixture, id: &SessionId) -> LogState {
@@ -224,34 +226,56 @@ fn a_change_made_from_an_older_version_is_refused() {
     assert_eq!(update(&id, 4), Err(UpdateError::Erased));
 }
 
-/// Batches of two sessions that grow together, while flushes move what is visible: whoever sees
-/// one of a batch sees all of it.
-#[test]
-fn no_reader_sees_half_a_batch() {
+/// Two sessions grow by the same batches while a reader looks on and flushes move what is visible;
+/// `look` tells how far they are.
+fn watch_growth(look: impl Fn(&Engine, &[SessionId; 2]) -> u64 + Send + 'static) {
+    const EVENTS: u64 = 300;
     let fixture = Fixture::new();
-    let ids = Arc::new([fixture.create("a"), fixture.create("b")]);
+    let ids = [fixture.create("a"), fixture.create("b")];
     let engine = Arc::clone(&fixture.store().0);
     let reader = {
-        let (engine, ids) = (Arc::clone(&engine), Arc::clone(&ids));
-        std::thread::spawn(move || {
-            let mut seen = 0;
-            while seen < 300 {
-                let tails = engine.read(|view| Ok((view.tail(&ids[0])?, view.tail(&ids[1])?)));
-                let (a, b): (_, _) = tails.map_err(|error: ReadError| error).unwrap();
-                assert_eq!(a.events, b.events);
-                seen = a.events;
-            }
-        })
+        let (engine, ids) = (Arc::clone(&engine), ids.clone());
+        std::thread::spawn(move || while look(&engine, &ids) < EVENTS {})
     };
-    for seq in 1..=300 {
+    for seq in 1..=EVENTS {
         let flusher = (seq % 20 == 0).then(|| {
             let engine = Arc::clone(&engine);
             std::thread::spawn(move || engine.flush())
         });
-        fixture.append(&[event(&ids[0], seq), event(&ids[1], seq)]);
+        let out_of_order = |id| Event {
+            timestamp: at((seq * 7 % 11).cast_signed()),
+            ..event(id, seq)
+        };
+        fixture.append(&ids.each_ref().map(out_of_order));
         if let Some(flusher) = flusher {
             flusher.join().unwrap().unwrap();
         }
     }
     reader.join().unwrap();
+}
+
+#[test]
+fn no_reader_sees_half_a_batch() {
+    watch_growth(|engine, [a, b]| {
+        let logs = engine.read(|view| Ok((view.log(a, None)?, view.log(b, None)?)));
+        let (a, b) = logs.map_err(|error: ReadError| error).unwrap();
+        assert_eq!(a.events, b.events);
+        a.events
+    });
+}
+
+#[test]
+fn a_page_has_what_its_total_says_while_the_log_grows() {
+    for order in [
+        Order::TimeAscending,
+        Order::TimeDescending,
+        Order::SeqDescending,
+    ] {
+        watch_growth(move |engine, [a, _]| {
+            let page = events(engine, a, &first_page(order)).unwrap();
+            assert_eq!(page.events.len() as u64, page.total);
+            assert_eq!(page.next, None);
+            page.total
+        });
+    }
 }

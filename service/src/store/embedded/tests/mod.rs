@@ -1,6 +1,7 @@
 //! The embedded store against small models of what it promises. The suite for every backend is
 //! `service/tests/invariants`; full disks and torn journals are in `service/tests/embedded_*.rs`.
 
+mod codec;
 mod commits;
 mod erasures;
 mod lists;

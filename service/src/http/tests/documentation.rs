@@ -214,9 +214,10 @@ fn render_answer(answer: &Answer) -> String {
     if !answer.body.is_empty() {
         let is_json = answer.header("content-type").ends_with("json");
         lines.push(String::new());
-        lines.push(match is_json {
-            true => serde_json::to_string_pretty(&answer.json()).unwrap(),
-            false => answer.body.trim_end().to_owned(),
+        lines.push(if is_json {
+            serde_json::to_string_pretty(&answer.json()).unwrap()
+        } else {
+            answer.body.trim_end().to_owned()
         });
     }
     lines.join("\n") + "\n"

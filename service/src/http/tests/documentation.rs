@@ -1,8 +1,6 @@
 //! The documentation says what the code does: the OpenAPI document against the router and the
 //! readers, `docs/api.md` against the answers.
 
-use std::fmt::Write as _;
-
 use proptest::prelude::*;
 use regex::Regex;
 
@@ -207,20 +205,22 @@ fn parse(text: &str) -> Request {
 
 /// An answer as it is written in the documentation.
 fn render_answer(answer: &Answer) -> String {
-    // Writing to a string cannot fail.
-    let mut text = format!("HTTP/1.1 {}\n", answer.status);
+    let mut lines = vec![format!("HTTP/1.1 {}", answer.status)];
     for name in ["Content-Type", "Location", "ETag", "Idempotent-Replayed"] {
         if !answer.header(name).is_empty() {
-            let _ = writeln!(text, "{name}: {}", answer.header(name));
+            lines.push(format!("{name}: {}", answer.header(name)));
         }
     }
-    if answer.header("content-type").ends_with("json") {
-        let pretty = serde_json::to_string_pretty(&answer.json()).unwrap();
-        let _ = writeln!(text, "\n{pretty}");
-    } else if !answer.body.is_empty() {
-        let _ = writeln!(text, "\n{}", answer.body.trim_end());
+    if !answer.body.is_empty() {
+        let is_json = answer.header("content-type").ends_with("json");
+        lines.push(String::new());
+        lines.push(if is_json {
+            serde_json::to_string_pretty(&answer.json()).unwrap()
+        } else {
+            answer.body.trim_end().to_owned()
+        });
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 fn pattern(pattern: &str) -> Regex {

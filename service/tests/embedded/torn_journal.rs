@@ -14,8 +14,10 @@ use crate::{create, event, events, noise};
 
 const PAGE: u16 = 4096;
 
-/// A closed store with some batches in its journal, each an event to two sessions.
+/// A store with some batches in its journal, each an event to two sessions. It stays open: a copy
+/// of its folder is what a kill leaves.
 struct Written {
+    _store: EmbeddedStore,
     folder: TempDir,
     ids: [SessionId; 2],
     batches: Vec<[Event; 2]>,
@@ -30,6 +32,7 @@ impl Written {
         let store = open(folder.path()).unwrap();
         let ids = [create(&store, "a").await, create(&store, "b").await];
         let mut written = Self {
+            _store: store.clone(),
             ends: vec![journal_length(folder.path())],
             batches: Vec::new(),
             folder,

@@ -17,6 +17,9 @@ use crate::store::embedded::tables::{Tables, Write};
 use crate::store::embedded::tails::Tail;
 use crate::store::embedded::view::View;
 
+/// Bytes of journals that are replayed in some 10 ms: less is left to the next start.
+const SHORT_JOURNAL: u64 = 1024 * 1024;
+
 /// See the module.
 pub(super) struct Engine {
     folder: Folder,
@@ -103,9 +106,17 @@ impl Engine {
     }
 
     /// Moves everything from memory and journals into tables.
-    #[cfg(test)]
     pub(super) fn flush(&self) -> Result<(), StoreError> {
-        self.tables().as_ref().map_or(Ok(()), Tables::flush)
+        match &*self.tables() {
+            Some(tables) => tables.flush(self.settings.stall_limit),
+            None => Ok(()),
+        }
+    }
+
+    /// Merges every table with every other.
+    #[cfg(test)]
+    pub(super) fn merge(&self) -> Result<(), StoreError> {
+        self.tables().as_ref().map_or(Ok(()), Tables::merge)
     }
 
     fn fail(self: &Arc<Self>, cause: StoreError) {
@@ -146,10 +157,7 @@ impl Engine {
         drop(slot.take());
         *slot = Some(open_tables(&self.folder, &self.settings)?);
         drop(slot);
-        match &*self.tables() {
-            Some(tables) => tables.flush(),
-            None => Ok(()),
-        }
+        self.flush()
     }
 
     /// Finishes in the background what an erasure has left, if a stop or a failure cut it short.
@@ -212,6 +220,20 @@ impl Engine {
 
     fn lock_failure(&self) -> MutexGuard<'_, Option<StoreError>> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Engine {
+    /// Leaves little to replay, so that the next start is quick. If that fails, the journals stay.
+    fn drop(&mut self) {
+        let store = self.folder.store();
+        let is_worth_it = journals::length(&store).is_ok_and(|bytes| bytes > SHORT_JOURNAL);
+        let is_flushed = is_worth_it && self.flush().is_ok();
+        let tables = self.tables.get_mut();
+        drop(tables.unwrap_or_else(PoisonError::into_inner).take());
+        if is_flushed && let Err(error) = journals::empty(&store) {
+            tracing::warn!(%error, "the journal could not be emptied");
+        }
     }
 }
 

@@ -47,9 +47,7 @@ impl TornTail {
     pub(super) fn cut_off(&self) -> io::Result<()> {
         let journal = self.journal.display();
         tracing::warn!(%journal, at = self.at, "dropping a write that was cut short");
-        let file = OpenOptions::new().write(true).open(&self.journal)?;
-        file.set_len(self.at)?;
-        file.sync_all()
+        cut_off(&self.journal, self.at)
     }
 }
 
@@ -59,14 +57,7 @@ pub(super) fn inspect(store: &Path) -> io::Result<Inspection> {
     if fs::read(store.join("version"))? != VERSION {
         return Ok(Inspection::Sound(torn));
     }
-    for entry in fs::read_dir(store)? {
-        let journal = entry?.path();
-        if journal
-            .extension()
-            .is_none_or(|extension| extension != "jnl")
-        {
-            continue;
-        }
+    for journal in journals(store)? {
         let Some(at) = end_of_whole_batches(&journal)? else {
             continue;
         };
@@ -76,6 +67,40 @@ pub(super) fn inspect(store: &Path) -> io::Result<Inspection> {
         torn.push(TornTail { journal, at });
     }
     Ok(Inspection::Sound(torn))
+}
+
+/// The bytes that the next start would replay, or more: journals are allocated ahead.
+pub(super) fn length(store: &Path) -> io::Result<u64> {
+    let lengths = journals(store)?
+        .into_iter()
+        .map(|journal| Ok(fs::metadata(journal)?.len()));
+    lengths.sum()
+}
+
+/// Empties the journal of a closed store that has flushed everything in it. Those that it has
+/// filled before are for fjall to delete.
+pub(super) fn empty(store: &Path) -> io::Result<()> {
+    if let [journal] = &journals(store)?[..] {
+        cut_off(journal, 0)?;
+    }
+    Ok(())
+}
+
+fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(store)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "jnl") {
+            journals.push(path);
+        }
+    }
+    Ok(journals)
+}
+
+fn cut_off(journal: &Path, at: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(journal)?;
+    file.set_len(at)?;
+    file.sync_all()
 }
 
 /// `None` if the journal ends with its last whole batch (journals are allocated ahead: zeros).

@@ -1,7 +1,7 @@
 //! The keyspaces, opened: batches in, views out. Knows no sessions and no rules.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub(super) struct Tables {
     pub(super) meta: Keyspace,
     pub(super) tails: Tails,
     last_number: AtomicU64,
+    /// Journals when last looked at.
+    journals: AtomicUsize,
     /// What readers see while a batch is being applied.
     ///
     /// fjall makes a batch visible by moving one number, but a flush that ends meanwhile moves it
@@ -66,6 +68,7 @@ impl Tables {
             meta,
             tails: Tails::new(),
             last_number: AtomicU64::new(last_number),
+            journals: AtomicUsize::new(1),
             held: Mutex::new(None),
             db,
         })
@@ -98,6 +101,7 @@ impl Tables {
     /// it; and its waiting for flushes does not end if flushing has failed. Here its limits are
     /// never reached.
     pub(super) fn make_room(&self, limit: Duration) -> Result<(), StoreError> {
+        self.let_go_of_journals()?;
         let started = Instant::now();
         loop {
             let mut has_room = true;
@@ -115,19 +119,47 @@ impl Tables {
         }
     }
 
-    /// Writes everything that is only in a journal into tables. Shows that the disk takes data,
-    /// and replaces what was written by a sync that failed: the system may have dropped it from
-    /// its cache only later, and a second sync says nothing about it.
-    pub(super) fn flush(&self) -> Result<(), StoreError> {
+    /// A journal that is full is deleted when everything in it is in tables: if one was begun, all
+    /// that is in the one before it is sealed now. A keyspace that is hardly written to would
+    /// otherwise keep it for long, for the next start to replay.
+    fn let_go_of_journals(&self) -> Result<(), StoreError> {
+        let journals = self.db.journal_count();
+        if self.journals.swap(journals, Ordering::Relaxed) < journals {
+            self.seal()?;
+        }
+        Ok(())
+    }
+
+    fn seal(&self) -> Result<(), StoreError> {
         for (keyspace, _) in self.keyspaces() {
             keyspace.rotate_memtable()?;
         }
+        Ok(())
+    }
+
+    /// Writes everything that is only in a journal into tables. Shows that the disk takes data,
+    /// and replaces what was written by a sync that failed: the system may have dropped it from
+    /// its cache only later, and a second sync says nothing about it.
+    pub(super) fn flush(&self, limit: Duration) -> Result<(), StoreError> {
+        self.seal()?;
+        let started = Instant::now();
         let is_flushed = |(keyspace, _): (&Keyspace, u64)| keyspace.sealed_memtable_count() == 0;
         while !self.keyspaces().into_iter().all(is_flushed) {
             self.check()?;
+            if started.elapsed() > limit {
+                return Err(StoreError::TimedOut);
+            }
             std::thread::sleep(POLL);
         }
         self.check()
+    }
+
+    #[cfg(test)]
+    pub(super) fn merge(&self) -> Result<(), StoreError> {
+        for (keyspace, _) in self.keyspaces() {
+            keyspace.major_compact()?;
+        }
+        Ok(())
     }
 
     /// Whether fjall still takes writes: after one that failed it takes none.

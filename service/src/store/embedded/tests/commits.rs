@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::{SessionStatus, Version};
 use crate::store::CommitOutcome::{NotTried, Refused, Stored};
 use crate::store::embedded::engine::Engine;
-use crate::store::embedded::events;
+use crate::store::embedded::{events, journals};
 use crate::store::{Known, LogState, LookUp, SessionChange, UpdateError};
 
 fn log_state(fixture: &Fixture, id: &SessionId) -> LogState {
@@ -224,6 +224,28 @@ fn a_change_made_from_an_older_version_is_refused() {
     assert_eq!(update(&absent, 1), Err(UpdateError::Absent));
     fixture.run(fixture.store().erase(&id, at(0))).unwrap();
     assert_eq!(update(&id, 4), Err(UpdateError::Erased));
+}
+
+#[test]
+fn a_close_leaves_nothing_to_replay_and_everything_to_read() {
+    let mut fixture = Fixture::new();
+    let id = fixture.create("s");
+    let large = |seq| Event {
+        payload: Document::from_stored(&format!(r#"{{"text":"{}"}}"#, "x".repeat(4_000))),
+        ..event(&id, seq)
+    };
+    let events: Vec<_> = (1..=400).map(large).collect();
+    fixture.append(&events);
+    let store = fixture.folder.path().join("store");
+    assert!(journals::length(&store).unwrap() > 1_600_000);
+
+    fixture.store = None;
+    assert_eq!(journals::length(&store).unwrap(), 0);
+    fixture.reopen();
+    let page = fixture.page(&id, &first_page(Order::SeqAscending)).unwrap();
+    assert_eq!(page.events, events);
+    fixture.append(&[large(401)]);
+    assert_eq!(fixture.create("t"), SessionId::from_stored("t"));
 }
 
 /// Two sessions grow by the same batches while a reader looks on and flushes move what is visible;

@@ -1,5 +1,8 @@
 //! Erasing, and being interrupted while at it.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use super::*;
 use crate::store::embedded::codec::{self, LogRow, SessionRow};
 use crate::store::embedded::erase::{self, Erasure};
@@ -70,6 +73,43 @@ fn an_erased_session_leaves_stubs_and_nothing_else() {
             assert_purged(&fixture, &ids[1]);
         }
     }
+}
+
+/// How many files in a folder hold these bytes.
+fn files_with(folder: &Path, bytes: &[u8]) -> usize {
+    let holds = |path: PathBuf| {
+        if path.is_dir() {
+            files_with(&path, bytes)
+        } else {
+            let content = fs::read(path).unwrap();
+            usize::from(content.windows(bytes.len()).any(|window| window == bytes))
+        }
+    };
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| holds(entry.unwrap().path())).sum()
+}
+
+#[test]
+fn after_a_merge_nothing_of_an_erased_session_is_on_the_disk() {
+    let mut fixture = Fixture::new();
+    let ids = sessions(&fixture, true);
+    let tables = fixture.folder.path().join("store/keyspaces");
+    let engine = &fixture.store().0;
+    engine.flush().unwrap();
+    assert!(files_with(&tables, b"secret 777") > 0);
+
+    let erased = fixture.run(fixture.store().erase(&ids[1], at(0)));
+    assert_eq!(erased, Ok(()));
+    engine.flush().unwrap();
+    engine.merge().unwrap();
+    fixture.reopen();
+    for content in ["secret 777", "event 777"] {
+        assert_eq!(files_with(&tables, content.as_bytes()), 0, "{content}");
+    }
+    assert!(
+        files_with(&tables, b"secret 1") > 0,
+        "the neighbours are gone, too"
+    );
 }
 
 #[test]

@@ -75,8 +75,9 @@ const REPLAYED: u64 = 10 * SESSIONS;
 
 const PRELOADED_SESSIONS: u64 = 20_000;
 
-/// The most that a batch may have.
-const PRELOAD_BATCH: u64 = 500;
+/// So many that those of 256 connections fit into the server's queue of 10,000: what does not is
+/// refused, as it should be.
+const PRELOAD_BATCH: u64 = 35;
 
 impl Workload {
     pub(crate) const ALL: [Self; 6] = [

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use sessionstore::log::{Log, LogMetrics, Settings};
-use sessionstore::store::{EmbeddedSettings, EmbeddedStore, Store};
+use sessionstore::store::{EmbeddedSettings, EmbeddedStore, OpenError, Store};
 use tempfile::TempDir;
 
 use crate::memory::MemoryStore;
@@ -27,8 +27,13 @@ impl Backend for Embedded {
     }
 
     async fn open(&self) -> Arc<dyn Store> {
-        let store = EmbeddedStore::open(self.0.path(), EmbeddedSettings::default());
-        Arc::new(store.expect("the folder can be opened"))
+        loop {
+            match EmbeddedStore::open(self.0.path(), EmbeddedSettings::default()) {
+                // The one before is being closed, on a thread of its own: it flushes first.
+                Err(OpenError::Locked(_)) => tokio::task::yield_now().await,
+                opened => return Arc::new(opened.expect("the folder can be opened")),
+            }
+        }
     }
 }
 

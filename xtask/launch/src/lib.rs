@@ -1,4 +1,4 @@
-//! Starts a `sessionstore` server on the embedded store and waits until it serves.
+//! Starts a `sessionstore` server and waits until it serves.
 //!
 //! It knows the command line and the one log line that says where the server listens, nothing of
 //! the HTTP API. Tests, measurements and chores share it, so that all start a server alike.
@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -85,6 +85,16 @@ impl Server {
     ///
     /// [`StartError`] when the server does not come to the point of serving.
     pub fn start(binary: &Path, folder: &Path) -> Result<Self, StartError> {
+        let store_url = format!("embedded:{}", folder.join("store").display());
+        Self::start_on(binary, &store_url, folder)
+    }
+
+    /// Starts `binary` on two free ports and on this store, with its log in `folder/server.log`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the server does not come to the point of serving.
+    pub fn start_on(binary: &Path, store_url: &str, folder: &Path) -> Result<Self, StartError> {
         let log = folder.join("server.log");
         let log_file = File::create(&log).map_err(|source| StartError::Log {
             path: log.clone(),
@@ -93,8 +103,7 @@ impl Server {
         let mut child = command(binary)
             .args(["serve", "--http-addr", "127.0.0.1:0"])
             .args(["--admin-addr", "127.0.0.1:0", "--log-format", "json"])
-            .arg("--store-url")
-            .arg(format!("embedded:{}", folder.join("store").display()))
+            .args(["--store-url", store_url])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -145,6 +154,15 @@ impl Server {
     /// The last few lines of the log, for a message about a failure.
     pub fn log_end(&self) -> String {
         end_of(&self.log)
+    }
+
+    /// How it has ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know the process.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
     }
 
     /// Ends the server with SIGKILL and waits until it is gone: its ports and its store are free.

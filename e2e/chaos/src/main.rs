@@ -76,7 +76,7 @@ struct Args {
     #[arg(long, conflicts_with = "fault")]
     calm: bool,
     /// On which store: one process on the embedded store can only be killed, stopped and frozen
-    #[arg(long, value_enum, default_value_t = Store::Embedded)]
+    #[arg(long, value_enum, default_value_t = Store::Mongodb)]
     store: Store,
     /// Clients with sessions of their own; those of other kinds come in proportion
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
@@ -94,6 +94,7 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Store {
+    Mongodb,
     Embedded,
 }
 
@@ -140,6 +141,7 @@ fn chaos(args: &Args) -> anyhow::Result<bool> {
         .build()?;
     let outcome = runtime.block_on(async {
         let world = match args.store {
+            Store::Mongodb => World::replicated(binary, &folder).await?,
             Store::Embedded => World::embedded(binary, &folder).await?,
         };
         anyhow::Ok(run::run(&settings, &world).await?)

@@ -144,7 +144,8 @@ pub async fn run(settings: &Settings, world: &World) -> Result<Outcome, RunError
 
     let history = reader::read(&path)?;
     eprintln!("reading what is stored");
-    let stored = collect::collect(&wire, &sessions_of(&history)).await?;
+    let mut stored = collect::collect(&wire, &sessions_of(&history)).await?;
+    world.look_behind(&mut stored).await?;
     let path = settings.stored();
     let written = stored.write(&path);
     written.map_err(|source| RunError::Write { path, source })?;

@@ -4,6 +4,7 @@ use super::{
     evidence::Log,
     verdict::{Promise, Verdict},
 };
+use crate::stored::{Record, What};
 
 pub(crate) fn check(log: &Log, verdict: &mut Verdict) {
     let Some(stored) = log.stored else { return };
@@ -12,6 +13,16 @@ pub(crate) fn check(log: &Log, verdict: &mut Verdict) {
     if let Some(raw) = &stored.raw {
         let records = raw.records.iter().map(|record| record.seq);
         check_places(log, "documents", records, verdict);
+        let is_event = |record: &&Record| matches!(record.what, What::Event { .. });
+        let documents = raw.records.iter().filter(is_event).count();
+        let answered = stored.events().len();
+        if stored.view().is_some() && documents != answered {
+            let finding = format!(
+                "{} has {documents} events, and shows {answered}",
+                log.session
+            );
+            verdict.find(Promise::Contiguous, finding, &[]);
+        }
     }
     let counted = stored.view().and_then(|view| view.event_count);
     let count = stored.events().len() as u64;

@@ -81,10 +81,19 @@ fn check_raw(log: &Log, verdict: &mut Verdict) {
     }
     let mut seen = HashSet::new();
     for record in &raw.records {
-        if let What::Event { event } = &record.what
-            && !seen.insert(event)
-        {
+        let What::Event { event } = &record.what else {
+            continue;
+        };
+        if !seen.insert(event) {
             let finding = format!("{}/{event} has more than one document", log.session);
+            verdict.find(Promise::StoredOnce, finding, &[]);
+        }
+        if !log
+            .attempts
+            .iter()
+            .any(|attempt| attempt.item.event == *event)
+        {
+            let finding = format!("{}/{event} has a document, and nobody sent it", log.session);
             verdict.find(Promise::StoredOnce, finding, &[]);
         }
     }

@@ -118,6 +118,17 @@ impl Stored {
         Ok(Self { sessions })
     }
 
+    /// Adds what the documents say. A session that only they know was never answered.
+    pub fn look_behind(&mut self, documents: BTreeMap<String, Raw>) {
+        for (id, raw) in documents {
+            let unknown = || Session {
+                answered: Answered::Absent,
+                raw: None,
+            };
+            self.sessions.entry(id).or_insert_with(unknown).raw = Some(raw);
+        }
+    }
+
     /// Writes all to a file.
     ///
     /// # Errors

@@ -67,7 +67,7 @@ pub enum ServiceError {
 
 /// All service processes.
 #[derive(Debug)]
-pub struct Services {
+pub(super) struct Services {
     binary: PathBuf,
     processes: Vec<Mutex<Service>>,
     doors: Arc<Doors>,
@@ -89,7 +89,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError`] when one does not start.
-    pub async fn start(
+    pub(super) async fn start(
         binary: &Path,
         folder: &Path,
         store_urls: &[String],
@@ -116,7 +116,7 @@ impl Services {
     }
 
     /// Where they listen.
-    pub fn doors(&self) -> Arc<Doors> {
+    pub(super) fn doors(&self) -> Arc<Doors> {
         self.doors.clone()
     }
 
@@ -125,7 +125,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError`] when the system refuses, or when it had ended before by itself.
-    pub async fn kill(&self, process: usize) -> Result<(), ServiceError> {
+    pub(super) async fn kill(&self, process: usize) -> Result<(), ServiceError> {
         let mut service = self.processes[process].lock().await;
         service.must_run()?;
         let number = service.number;
@@ -143,7 +143,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError`] when it does not end, or not with exit code 0.
-    pub async fn stop(&self, process: usize) -> Result<(), ServiceError> {
+    pub(super) async fn stop(&self, process: usize) -> Result<(), ServiceError> {
         let mut service = self.processes[process].lock().await;
         service.must_run()?;
         service.signal(Signal::TERM)?;
@@ -168,7 +168,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError`] when the system refuses.
-    pub async fn freeze(&self, process: usize) -> Result<(), ServiceError> {
+    pub(super) async fn freeze(&self, process: usize) -> Result<(), ServiceError> {
         let mut service = self.processes[process].lock().await;
         service.must_run()?;
         service.signal(Signal::STOP)
@@ -179,7 +179,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError`] when the system refuses.
-    pub async fn thaw(&self, process: usize) -> Result<(), ServiceError> {
+    pub(super) async fn thaw(&self, process: usize) -> Result<(), ServiceError> {
         self.processes[process].lock().await.signal(Signal::CONT)
     }
 
@@ -188,7 +188,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError`] when it does not start.
-    pub async fn start_again(&self, process: usize) -> Result<(), ServiceError> {
+    pub(super) async fn start_again(&self, process: usize) -> Result<(), ServiceError> {
         let mut service = self.processes[process].lock().await;
         service.lives += 1;
         let folder = service.folder.join(format!("life-{}", service.lives));
@@ -202,7 +202,7 @@ impl Services {
     /// # Errors
     ///
     /// [`ServiceError::Ended`] when one has ended by itself.
-    pub async fn must_all_run(&self) -> Result<(), ServiceError> {
+    pub(super) async fn must_all_run(&self) -> Result<(), ServiceError> {
         for service in &self.processes {
             service.lock().await.must_run()?;
         }

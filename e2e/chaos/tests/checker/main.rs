@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::wildcard_imports,
     reason = "a test fails by panicking, and says what it expects in the words of the builder"
 )]
 

@@ -53,7 +53,7 @@ fn an_event_with_two_documents_is_found() {
         event: "a".to_owned(),
     };
     case.documents(&[document.clone(), document]);
-    case.breaks(&[Promise::StoredOnce]);
+    case.breaks(&[Promise::StoredOnce, Promise::Contiguous]);
 }
 
 #[test]
@@ -116,6 +116,26 @@ fn a_gap_among_the_documents_is_found() {
 }
 
 #[test]
+fn documents_that_the_answers_hide_are_found() {
+    let mut case = Case::with_events(&["a"]);
+    case.answered(append("b"), problem(503, "unavailable"));
+    let document = |id: &str| What::Event {
+        event: id.to_owned(),
+    };
+    case.documents(&[document("a"), document("b")]);
+    case.breaks(&[Promise::Contiguous]);
+}
+
+#[test]
+fn a_document_that_nobody_sent_is_found() {
+    let mut case = Case::created();
+    case.documents(&[What::Event {
+        event: "a".to_owned(),
+    }]);
+    case.breaks(&[Promise::StoredOnce, Promise::Contiguous]);
+}
+
+#[test]
 fn a_wrong_count_is_found() {
     let mut case = Case::with_events(&["a"]);
     case.store(open(2), &[event(1, "a")]);
@@ -174,7 +194,8 @@ fn a_document_after_the_terminal_record_is_found() {
         event: "a".to_owned(),
     };
     case.documents(&[first, What::Terminal, late]);
-    case.breaks(&[Promise::ClosedIsFrozen]);
+    let found = case.verdict().broken();
+    assert!(found.contains(&Promise::ClosedIsFrozen), "{found:?}");
 }
 
 #[test]

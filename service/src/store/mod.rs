@@ -7,6 +7,7 @@
 
 mod embedded;
 mod measured;
+mod mongo;
 
 use std::sync::Arc;
 

@@ -1,18 +1,15 @@
 //! Running other programs so that one sees what they do.
 
 use std::{
-    ffi::OsStr,
     io::{self, BufRead, BufReader, Write},
-    path::Path,
     process::{Command, ExitStatus, Stdio},
 };
 
-use anyhow::{Context, bail};
+use sessionstore_fetch::process;
 
 /// Runs a command in the open and fails unless it exits with 0.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| cannot_run(command))?;
-    succeeded(command, status)
+    Ok(process::run(command)?)
 }
 
 /// Runs a command and returns what it wrote to standard output; its errors stay in the open.
@@ -20,8 +17,8 @@ pub(crate) fn output_of(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| cannot_run(command))?;
-    succeeded(command, output.status)?;
+        .map_err(|error| process::not_run(command, error))?;
+    process::succeeded(command, output.status)?;
     Ok(output.stdout)
 }
 
@@ -33,7 +30,7 @@ pub(crate) fn tee(
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
-        .with_context(|| cannot_run(command))?;
+        .map_err(|error| process::not_run(command, error))?;
     if let Some(stdout) = child.stdout.take() {
         let mut lines = BufReader::new(stdout);
         let mut line = Vec::new();
@@ -44,35 +41,6 @@ pub(crate) fn tee(
         }
     }
     Ok(child.wait()?)
-}
-
-/// Whether a command runs and exits with 0; nothing of it is shown.
-pub(crate) fn works(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-fn succeeded(command: &Command, status: ExitStatus) -> anyhow::Result<()> {
-    if !status.success() {
-        bail!("`{}` failed: {status}", line_of(command));
-    }
-    Ok(())
-}
-
-fn cannot_run(command: &Command) -> String {
-    format!("cannot run `{}`", line_of(command))
-}
-
-fn line_of(command: &Command) -> String {
-    let program = Path::new(command.get_program());
-    std::iter::once(program.file_name().unwrap_or(program.as_os_str()))
-        .chain(command.get_args())
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]
@@ -87,11 +55,5 @@ mod tests {
         let status = tee(&mut command, |line| heard.push(line.to_owned())).unwrap();
         assert_eq!(heard, ["one", "two"]);
         assert_eq!(status.code(), Some(3));
-    }
-
-    #[test]
-    fn a_failed_command_is_named_in_the_error() {
-        let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
-        assert!(error.to_string().contains("`sh -c exit 3` failed"));
     }
 }

@@ -1,0 +1,59 @@
+//! What the system has to bring: a usable Python, and libraries. Installed where it lacks them,
+//! by Debian's packages, when this process may.
+
+use std::{fs, io, os::unix::fs::MetadataExt, process::Command};
+
+use crate::{FetchError, process};
+
+/// Of schemathesis, the most demanding of the Python tools.
+const PYTHON_IS_USABLE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+
+/// A Python that can make virtual environments; installed first where the system lacks it.
+///
+/// # Errors
+///
+/// [`FetchError`] when there is none and it cannot be installed.
+pub fn system_python() -> Result<&'static str, FetchError> {
+    const WHAT: &str = "Python 3.11 or newer with venv and pip";
+    if let Some(python) = usable_python() {
+        return Ok(python);
+    }
+    apt_install(WHAT, &["python3", "python3-venv", "python3-pip"])?;
+    usable_python().ok_or(FetchError::TooOld { what: WHAT })
+}
+
+fn usable_python() -> Option<&'static str> {
+    ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(|python| process::works(Command::new(python).args(["-c", PYTHON_IS_USABLE])))
+}
+
+/// Installs Debian's `packages`, which bring `what`.
+///
+/// # Errors
+///
+/// [`FetchError::Missing`] where this process may not, otherwise what the installation says.
+pub fn apt_install(what: &'static str, packages: &[&str]) -> Result<(), FetchError> {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if !is_root || !process::works(Command::new("apt-get").arg("--version")) {
+        return Err(FetchError::Missing {
+            what,
+            packages: packages.join(" "),
+        });
+    }
+    process::run(apt_get().arg("update"))?;
+    process::run(
+        apt_get()
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(packages),
+    )?;
+    Ok(())
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .stdout(io::stderr())
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}

@@ -1,0 +1,14 @@
+//! Connection strings.
+
+use crate::role;
+
+/// The connection string of the service's user for `database`.
+pub(crate) fn of_service(hosts: &str, set: &str, database: &str, password: &str) -> String {
+    let user = role::USER;
+    format!("mongodb://{user}:{password}@{hosts}/{database}?replicaSet={set}&authSource={database}")
+}
+
+/// The connection string of the user that may do everything.
+pub(crate) fn of_root(hosts: &str, set: &str, password: &str) -> String {
+    format!("mongodb://root:{password}@{hosts}/?replicaSet={set}&authSource=admin")
+}

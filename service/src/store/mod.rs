@@ -22,6 +22,7 @@ use crate::domain::{
 
 pub use embedded::{EmbeddedStore, Memtables, OpenError, Settings as EmbeddedSettings};
 pub use measured::{Measured, StoreMetrics};
+pub use mongo::{ConnectError, MongoMetrics, MongoStore, Patience, Settings as MongoSettings};
 
 /// A store of session logs. Shared by everything in the process.
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Starts a `sessionstore` server on the embedded store and waits until it serves.
+//! Starts a `sessionstore` server and waits until it serves.
 //!
 //! It knows the command line and the one log line that says where the server listens, nothing of
 //! the HTTP API. Tests, measurements and chores share it, so that all start a server alike.
@@ -85,6 +85,17 @@ impl Server {
     ///
     /// [`StartError`] when the server does not come to the point of serving.
     pub fn start(binary: &Path, folder: &Path) -> Result<Self, StartError> {
+        let store_url = format!("embedded:{}", folder.join("store").display());
+        Self::start_on(binary, &store_url, folder)
+    }
+
+    /// Starts `binary` on two free ports, with its data where `store_url` says and its log in
+    /// `folder/server.log`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the server does not come to the point of serving.
+    pub fn start_on(binary: &Path, store_url: &str, folder: &Path) -> Result<Self, StartError> {
         let log = folder.join("server.log");
         let log_file = File::create(&log).map_err(|source| StartError::Log {
             path: log.clone(),
@@ -93,8 +104,8 @@ impl Server {
         let mut child = command(binary)
             .args(["serve", "--http-addr", "127.0.0.1:0"])
             .args(["--admin-addr", "127.0.0.1:0", "--log-format", "json"])
-            .arg("--store-url")
-            .arg(format!("embedded:{}", folder.join("store").display()))
+            // Not an argument: it may hold a password, and arguments can be read by everybody.
+            .env("SESSIONSTORE_STORE_URL", store_url)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -7,6 +7,7 @@
 
 mod load;
 mod measure;
+mod raw;
 mod report;
 mod workload;
 
@@ -21,6 +22,7 @@ use anyhow::Context;
 use clap::Parser;
 use hyper::Uri;
 use sessionstore_launch::Server;
+use sessionstore_replica_set::{Options, ReplicaSet};
 use tempfile::TempDir;
 
 use crate::{
@@ -64,6 +66,10 @@ struct Args {
     /// Seconds before the first round that do not count
     #[arg(long, value_name = "S", default_value_t = 3)]
     warm_up: u64,
+    /// Measure on MongoDB: start three members here, and show each figure as a ratio to what the
+    /// plain driver does on the same members
+    #[arg(long, requires = "bin", conflicts_with = "folder")]
+    mongodb: bool,
     /// Store so many events in 20,000 other sessions first
     #[arg(long, value_name = "EVENTS", default_value_t = 0)]
     preload: u64,
@@ -112,10 +118,16 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
     };
     // Ids of an earlier run against the same server must not come again.
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let set = if args.mongodb {
+        eprintln!("starting three members of a replica set");
+        Some(ReplicaSet::start(Options::default()).await?)
+    } else {
+        None
+    };
     let mut measurements = Vec::new();
     for workload in workloads {
         let run = format!("bench-{started:x}-{workload}");
-        let measurement = measure(args, workload, &run)
+        let measurement = measure(args, set.as_ref(), workload, &run)
             .await
             .with_context(|| format!("workload {workload}"))?;
         measurements.push(measurement);
@@ -128,8 +140,13 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
     ))
 }
 
-async fn measure(args: &Args, workload: Workload, run: &str) -> anyhow::Result<Measurement> {
-    let target = target(args)?;
+async fn measure(
+    args: &Args,
+    set: Option<&ReplicaSet>,
+    workload: Workload,
+    run: &str,
+) -> anyhow::Result<Measurement> {
+    let target = target(args, set).await?;
     let mut load = Load::connect(&target.url, args.connections).await?;
 
     eprintln!("{workload}: preparing");
@@ -146,6 +163,11 @@ async fn measure(args: &Args, workload: Workload, run: &str) -> anyhow::Result<M
     let source = workload.source(run);
     let until = |seconds| Stop::At(Instant::now() + Duration::from_secs(seconds));
     let mut next = load.run(&source, 0, until(args.warm_up)).await?.next;
+    let ceiling = match set {
+        Some(set) => raw::Ceiling::of(workload, set).await?,
+        None => None,
+    };
+    let mut ceilings = Vec::with_capacity(args.rounds);
     let mut rounds = Vec::with_capacity(args.rounds);
     for number in 1..=args.rounds {
         let before = cpu_times(target.process)?;
@@ -155,9 +177,15 @@ async fn measure(args: &Args, workload: Workload, run: &str) -> anyhow::Result<M
         let rate = round.requests_per_second();
         eprintln!("{workload}: round {number} of {}: {rate:.0}/s", args.rounds);
         rounds.push(round);
+        if let Some(ceiling) = &ceiling {
+            let rate = ceiling.measure(args.connections, Duration::from_secs(args.seconds))?;
+            eprintln!("{}: {rate:.0}/s", ceiling.name());
+            ceilings.push(rate);
+        }
     }
     let memory = target.process.map(Process::memory).transpose()?;
-    Measurement::new(workload, &rounds, memory)
+    let ceiling = ceiling.map(|it| (it.name(), ceilings.as_slice()));
+    Measurement::new(workload, &rounds, memory, ceiling)
 }
 
 /// Sends what a workload needs to be there; here every answer has to be the expected one.
@@ -171,7 +199,7 @@ async fn prepare(load: &mut Load, source: &Source, requests: u64) -> anyhow::Res
     Ok(())
 }
 
-fn target(args: &Args) -> anyhow::Result<Target> {
+async fn target(args: &Args, set: Option<&ReplicaSet>) -> anyhow::Result<Target> {
     if let Some(url) = &args.url {
         return Ok(Target {
             url: url.clone(),
@@ -184,7 +212,13 @@ fn target(args: &Args) -> anyhow::Result<Target> {
         Some(parent) => TempDir::new_in(parent)?,
         None => TempDir::new()?,
     };
-    let server = Server::start(binary, folder.path())?;
+    let server = match set {
+        Some(set) => {
+            let url = set.fresh_database().await?;
+            Server::start_on(binary, &url, folder.path())?
+        }
+        None => Server::start(binary, folder.path())?,
+    };
     Ok(Target {
         url: server.url().parse()?,
         process: Some(Process::Other(server.pid())),

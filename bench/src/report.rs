@@ -35,6 +35,16 @@ pub(crate) struct Measurement {
     server_cpu_microseconds_per_request: Option<f64>,
     generator_cpu_microseconds_per_request: f64,
     server_memory: Option<Memory>,
+    ceiling: Option<Ceiling>,
+}
+
+/// What the plain driver did between the rounds, on the same members.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ceiling {
+    what: &'static str,
+    per_second: Spread,
+    ratio: f64,
 }
 
 /// Of the rounds.
@@ -92,6 +102,7 @@ impl Measurement {
         workload: Workload,
         rounds: &[Round],
         memory: Option<Memory>,
+        ceiling: Option<(&'static str, &[f64])>,
     ) -> anyhow::Result<Self> {
         let requests: u64 = rounds.iter().map(|round| round.latencies.len()).sum();
         // A refused request costs too.
@@ -102,10 +113,12 @@ impl Measurement {
                 .sum::<u64>();
         let per_request = |total: Duration| micros(total) / float(answers.max(1));
         let server_cpu: Option<Duration> = rounds.iter().map(|round| round.server_cpu).sum();
+        let requests_per_second = Spread::of(rounds.iter().map(Round::requests_per_second));
         Ok(Self {
             workload: workload.to_string(),
             requests,
-            requests_per_second: Spread::of(rounds.iter().map(Round::requests_per_second)),
+            ceiling: ceiling.map(|(what, rates)| Ceiling::of(what, rates, &requests_per_second)),
+            requests_per_second,
             latency_microseconds: Latency::of(rounds)?,
             errors: errors_of(rounds),
             server_cpu_microseconds_per_request: server_cpu.map(per_request),
@@ -114,6 +127,17 @@ impl Measurement {
             ),
             server_memory: memory,
         })
+    }
+}
+
+impl Ceiling {
+    fn of(what: &'static str, rates: &[f64], measured: &Spread) -> Self {
+        let per_second = Spread::of(rates.iter().copied());
+        Self {
+            what,
+            ratio: measured.median / per_second.median,
+            per_second,
+        }
     }
 }
 
@@ -235,10 +259,18 @@ impl fmt::Display for Measurement {
             write!(f, "{:>width$}", cell.as_deref().unwrap_or("-"))?;
         }
         if self.errors.is_empty() {
-            return write!(f, "  none");
+            write!(f, "  none")?;
         }
         for (failure, count) in &self.errors {
             write!(f, "  {count} × {failure}")?;
+        }
+        if let Some(ceiling) = &self.ceiling {
+            let Ceiling {
+                what,
+                per_second,
+                ratio,
+            } = ceiling;
+            write!(f, "  = {ratio:.2} × {what} ({:.0}/s)", per_second.median)?;
         }
         Ok(())
     }
@@ -297,7 +329,7 @@ mod tests {
     }
 
     fn measurement(rounds: &[Round]) -> Measurement {
-        Measurement::new(Workload::Append, rounds, None).unwrap()
+        Measurement::new(Workload::Append, rounds, None, None).unwrap()
     }
 
     #[test]
@@ -334,6 +366,18 @@ mod tests {
         assert_eq!(measured.errors["connection lost"], 4);
         assert!(measured.to_string().ends_with("4 × connection lost"));
         assert!(Report::new(1, 1, 0, vec![measured]).has_errors());
+    }
+
+    #[test]
+    fn a_figure_is_shown_as_a_ratio_to_what_the_driver_does() {
+        let rounds = [round(1, &[1; 30], &[])];
+        let ceiling = Some(("raw insert_one", [10.0, 12.0, 14.0].as_slice()));
+        let measured = Measurement::new(Workload::Append, &rounds, None, ceiling).unwrap();
+        assert!(
+            measured
+                .to_string()
+                .ends_with("= 2.50 × raw insert_one (12/s)")
+        );
     }
 
     #[test]

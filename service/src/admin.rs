@@ -14,7 +14,7 @@ use prometheus::{Registry, TextEncoder};
 
 use crate::http::{Problem, RequestId};
 use crate::log::Log;
-use crate::version;
+use crate::{store, version};
 
 /// Whether the process should be sent requests. Cheap to clone.
 #[derive(Clone, Default)]
@@ -40,15 +40,15 @@ impl Health {
     }
 
     /// Everything that readiness depends on, and why it does not hold.
-    fn checks(&self) -> [(&'static str, Result<(), String>); 2] {
+    fn checks(&self) -> [(&'static str, store::Health); 2] {
         let store = match self.0.log.get() {
-            Some(log) => log.health().map_err(|error| error.to_string()),
-            None => Err("it is being opened".to_owned()),
+            Some(log) => log.health(),
+            None => store::Health::Down("it is being opened".to_owned()),
         };
         let running = if self.0.is_stopping.load(Ordering::Relaxed) {
-            Err("the process is stopping".to_owned())
+            store::Health::Down("the process is stopping".to_owned())
         } else {
-            Ok(())
+            store::Health::Serving
         };
         [("running", running), ("store", store)]
     }
@@ -97,23 +97,34 @@ async fn livez() -> &'static str {
 
 /// 200 or 503; with `?verbose` also each of the reasons.
 async fn readyz(State(admin): State<Admin>, RawQuery(query): RawQuery) -> Response {
-    let checks = admin.health.checks();
-    let is_ready = checks.iter().all(|(_, result)| result.is_ok());
     let is_verbose = query.is_some_and(|query| query.split('&').any(|part| part == "verbose"));
-    let mut text = String::new();
-    for (name, result) in &checks {
-        match result {
-            Ok(()) if is_verbose => text.extend(["[+] ", *name, ": ok\n"]),
-            Ok(()) => {}
-            Err(reason) => text.extend(["[-] ", *name, ": ", &**reason, "\n"]),
-        }
-    }
+    let (is_ready, mut text) = report(&admin.health.checks(), is_verbose);
     if is_ready {
         text.push_str("ok\n");
         text.into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
     }
+}
+
+/// Whether these checks make it ready, and the lines that say so.
+fn report(checks: &[(&str, store::Health)], is_verbose: bool) -> (bool, String) {
+    let mut is_ready = true;
+    let mut text = String::new();
+    for (name, health) in checks {
+        match health {
+            store::Health::Serving if is_verbose => text.extend(["[+] ", *name, ": ok\n"]),
+            store::Health::Degraded(reason) if is_verbose => {
+                text.extend(["[!] ", *name, ": degraded: ", &**reason, "\n"]);
+            }
+            store::Health::Serving | store::Health::Degraded(_) => {}
+            store::Health::Down(reason) => {
+                is_ready = false;
+                text.extend(["[-] ", *name, ": ", &**reason, "\n"]);
+            }
+        }
+    }
+    (is_ready, text)
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
@@ -202,6 +213,15 @@ mod tests {
         );
         let (status, ..) = get(&admin, "/livez").await;
         assert_eq!(status, StatusCode::OK, "a process that stops still lives");
+    }
+
+    #[test]
+    fn a_degraded_store_stays_ready_and_says_why() {
+        let reason = "no primary".to_owned();
+        let checks = [("store", store::Health::Degraded(reason))];
+        assert_eq!(report(&checks, false), (true, String::new()));
+        let verbose = "[!] store: degraded: no primary\n".to_owned();
+        assert_eq!(report(&checks, true), (true, verbose));
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io};
 
+use prometheus::Registry;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::runtime;
@@ -18,7 +19,10 @@ use crate::http::{self, Api, StreamMetrics, Timing};
 use crate::log::{Log, LogMetrics};
 use crate::server::{BindError, ConnectionLimits, Listener, Server};
 use crate::shutdown::{Ended, Shutdown, Signals};
-use crate::store::{EmbeddedSettings, EmbeddedStore, Measured, OpenError, Store, StoreMetrics};
+use crate::store::{
+    ConnectError, EmbeddedSettings, EmbeddedStore, Measured, MongoMetrics, MongoSettings,
+    MongoStore, OpenError, Patience, Store, StoreMetrics,
+};
 use crate::telemetry::{self, LogError, TraceError, Traces};
 
 /// Why it does not serve. Each text is one line that says what to do.
@@ -32,6 +36,8 @@ enum ServeError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("the metrics contradict each other: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("the system does not let this process run: {0}")]
@@ -94,7 +100,7 @@ async fn serve(settings: Settings) -> Result<Ended, ServeError> {
     let mut admin_server = Server::start(admin_listener, admin, ADMIN_LIMITS);
 
     let opened = Measured::new(
-        open_store(&places.store_url).await?,
+        open_store(&settings, &registry).await?,
         StoreMetrics::register(&registry)?,
     );
     let log = Log::new(
@@ -147,8 +153,20 @@ async fn serve(settings: Settings) -> Result<Ended, ServeError> {
     Ok(ended)
 }
 
-async fn open_store(url: &StoreUrl) -> Result<Arc<dyn Store>, ServeError> {
-    match url {
+async fn open_store(
+    settings: &Settings,
+    registry: &Registry,
+) -> Result<Arc<dyn Store>, ServeError> {
+    match &settings.places.store_url {
+        StoreUrl::MongoDb(url) => {
+            let patience = Patience {
+                deadline: settings.times.request_timeout,
+                ..Patience::default()
+            };
+            let metrics = MongoMetrics::register(registry)?;
+            let store = MongoStore::connect(url.secret(), MongoSettings { patience }, metrics);
+            Ok(Arc::new(store.await?))
+        }
         StoreUrl::Embedded(path) => {
             let path = path.clone();
             // A store that was killed is repaired while it is opened, which may take a while.

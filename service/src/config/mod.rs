@@ -67,7 +67,9 @@ pub struct PlaceSettings {
         value_parser = ListenAddr::parse,
     )]
     pub admin_addr: ListenAddr,
-    /// Where sessions are kept: embedded:PATH is a folder that this process has for itself
+    /// Where sessions are kept: embedded:PATH is a folder that this process has for itself;
+    /// `mongodb://HOST,HOST,HOST/DATABASE` (or `mongodb+srv://…`) is a replica set that several
+    /// processes share, with every option that connection strings have
     #[arg(
         long,
         env = "SESSIONSTORE_STORE_URL",
@@ -490,6 +492,7 @@ impl Settings {
             batch_bytes: self.load.batch_bytes,
             lanes: self.load.lanes,
             deadline: self.times.request_timeout,
+            is_shared: matches!(self.places.store_url, StoreUrl::MongoDb(_)),
             ..log::Settings::default()
         }
     }

@@ -34,11 +34,13 @@ pub enum ValueError {
     #[error("expected HOST:PORT, such as 127.0.0.1:8080 or [::]:8080")]
     NoAddress,
     /// No store.
-    #[error("expected embedded:PATH, such as embedded:./data")]
+    #[error(
+        "expected embedded:PATH, such as embedded:./data, or mongodb://HOST,HOST,HOST/DATABASE"
+    )]
     NoStore,
-    /// A store that this build does not know.
-    #[error("this build has no MongoDB yet: use embedded:PATH")]
-    NoMongo,
+    /// No connection string.
+    #[error("this is no connection string of MongoDB: {0}")]
+    NoConnectionString(String),
     /// Directives that the log filter does not understand.
     #[error(
         "expected a level (error, warn, info, debug, trace, off) or directives such as \
@@ -189,17 +191,41 @@ impl ListenAddr {
 pub enum StoreUrl {
     /// The embedded store in this folder.
     Embedded(PathBuf),
+    /// The replica set that this connection string names.
+    MongoDb(ConnectionString),
+}
+
+/// A connection string of MongoDB, which may hold a password: it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionString(String);
+
+impl ConnectionString {
+    /// The text, for the driver.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ConnectionString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("mongodb://***")
+    }
 }
 
 impl StoreUrl {
-    /// Reads `embedded:PATH`.
+    /// Reads `embedded:PATH`, `mongodb://…` or `mongodb+srv://…`.
     ///
     /// # Errors
-    /// [`ValueError::NoStore`], [`ValueError::NoMongo`].
+    /// [`ValueError::NoStore`], [`ValueError::NoConnectionString`].
     pub fn parse(text: &str) -> Result<Self, ValueError> {
         match text.split_once(':') {
             Some(("embedded", path)) if !path.is_empty() => Ok(Self::Embedded(path.into())),
-            Some(("mongodb" | "mongodb+srv", _)) => Err(ValueError::NoMongo),
+            Some(("mongodb" | "mongodb+srv", _)) => {
+                match mongodb::options::ConnectionString::parse(text) {
+                    Ok(_) => Ok(Self::MongoDb(ConnectionString(text.to_owned()))),
+                    Err(error) => Err(ValueError::NoConnectionString(error.kind.to_string())),
+                }
+            }
             _ => Err(ValueError::NoStore),
         }
     }
@@ -208,6 +234,7 @@ impl StoreUrl {
     pub fn backend(&self) -> &'static str {
         match self {
             Self::Embedded(_) => "embedded",
+            Self::MongoDb(_) => "mongodb",
         }
     }
 }
@@ -339,14 +366,25 @@ mod tests {
     fn a_store_is_named_by_its_url() {
         let data = StoreUrl::Embedded("./data".into());
         assert_eq!(StoreUrl::parse("embedded:./data"), Ok(data));
-        assert_eq!(StoreUrl::parse("mongodb://db/x"), Err(ValueError::NoMongo));
-        assert_eq!(
-            StoreUrl::parse("mongodb+srv://db"),
-            Err(ValueError::NoMongo)
-        );
+        for set in [
+            "mongodb://a,b:27018,c/x?replicaSet=rs0",
+            "mongodb+srv://db.example.org",
+        ] {
+            assert_eq!(StoreUrl::parse(set).unwrap().backend(), "mongodb");
+        }
+        assert!(matches!(
+            StoreUrl::parse("mongodb://db:99999/x"),
+            Err(ValueError::NoConnectionString(_))
+        ));
         for wrong in ["", "embedded:", "./data", "redis://x"] {
             assert_eq!(StoreUrl::parse(wrong), Err(ValueError::NoStore), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_connection_string_does_not_show_its_password() {
+        let url = StoreUrl::parse("mongodb://user:secret@db/x").unwrap();
+        assert!(!format!("{url:?}").contains("secret"));
     }
 
     #[test]

@@ -129,3 +129,23 @@ pub struct Session {
     /// The number of its changes.
     pub version: Version,
 }
+
+impl Session {
+    /// A session as it is right after it was created.
+    pub fn created(new: &NewSession) -> Self {
+        Self {
+            session_id: new.session_id.clone(),
+            creation_id: new.creation_id,
+            status: SessionStatus::Initiated,
+            language: new.language.clone(),
+            started_at: new.started_at,
+            created_at: new.created_at,
+            updated_at: new.created_at,
+            ended_at: None,
+            end_reason: None,
+            event_count: Some(0),
+            metadata: new.metadata.clone(),
+            version: Version::FIRST,
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod write;
 pub use compact::{CompactError, CompactProblem, compact_object};
 pub use grammar::{SyntaxError, check};
 pub use value::{Kind, UnpairedSurrogate, Value};
+pub(crate) use value::{for_each_piece, string_length};
 pub use write::{push_pointer_segment, write_string};
 
 /// A tree of the values in `text`, which is compact text that was checked before.

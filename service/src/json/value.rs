@@ -161,7 +161,8 @@ pub(super) fn length(text: &[u8]) -> usize {
     }
 }
 
-fn string_length(text: &[u8]) -> usize {
+/// How long the string is that `text` starts with, in bytes, quotes included.
+pub(crate) fn string_length(text: &[u8]) -> usize {
     let mut at = 1;
     loop {
         match text[at] {
@@ -174,14 +175,27 @@ fn string_length(text: &[u8]) -> usize {
 
 /// The text that `raw`, the inside of a string's quotes, stands for.
 pub(super) fn unescape(raw: &str) -> Result<Cow<'_, str>, UnpairedSurrogate> {
-    let Some(first) = raw.find('\\') else {
+    if !raw.contains('\\') {
         return Ok(Cow::Borrowed(raw));
-    };
+    }
     let mut text = String::with_capacity(raw.len());
-    let (plain, mut rest) = raw.split_at(first);
-    text.push_str(plain);
-    while !rest.is_empty() {
-        // `rest` starts with a backslash here.
+    for_each_piece(raw, |piece| text.push_str(piece))?;
+    Ok(Cow::Owned(text))
+}
+
+/// Hands out, piece by piece, the text that `raw`, the inside of a string's quotes, stands for: for
+/// a writer that has no use for a copy of its own.
+///
+/// # Errors
+/// Half of a surrogate pair; the pieces before it were handed out.
+pub(crate) fn for_each_piece(
+    raw: &str,
+    mut take: impl FnMut(&str),
+) -> Result<(), UnpairedSurrogate> {
+    let mut rest = raw;
+    while let Some(plain) = rest.find('\\') {
+        take(&rest[..plain]);
+        rest = &rest[plain..];
         let (symbol, after) = match rest.as_bytes()[1] {
             b'b' => ('\u{8}', 2),
             b'f' => ('\u{c}', 2),
@@ -191,13 +205,11 @@ pub(super) fn unescape(raw: &str) -> Result<Cow<'_, str>, UnpairedSurrogate> {
             b'u' => unicode_escape(rest)?,
             other => (char::from(other), 2),
         };
-        text.push(symbol);
+        take(symbol.encode_utf8(&mut [0; 4]));
         rest = &rest[after..];
-        let next = rest.find('\\').unwrap_or(rest.len());
-        text.push_str(&rest[..next]);
-        rest = &rest[next..];
     }
-    Ok(Cow::Owned(text))
+    take(rest);
+    Ok(())
 }
 
 /// The character of the `\uXXXX` that `text` starts with, or of the pair of them, and how many

@@ -15,8 +15,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::{
-    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Known, LogState, LookUp,
-    ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
+    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Health, Known, LogState,
+    LookUp, ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
 };
 
 pub(super) struct FakeStore {
@@ -70,7 +70,13 @@ impl FakeStore {
     /// Another process committed to this session.
     pub(super) fn commit_elsewhere(&self, session_id: SessionId) {
         let sender = self.foreign.lock().unwrap();
-        sender.send(Announcement { session_id }).unwrap();
+        sender.send(Announcement::Session(session_id)).unwrap();
+    }
+
+    /// Announcements of other processes may have been missed.
+    pub(super) fn miss_announcements(&self) {
+        let sender = self.foreign.lock().unwrap();
+        sender.send(Announcement::Everything).unwrap();
     }
 
     /// Ends the streams of announcements that are held now.
@@ -203,7 +209,7 @@ impl Store for FakeStore {
         Some(announcements.boxed())
     }
 
-    fn health(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn health(&self) -> Health {
+        Health::Serving
     }
 }

@@ -18,7 +18,8 @@ use crate::domain::{
     SessionId, SessionListQuery, SessionPatch, Timestamp, Version,
 };
 use crate::store::{
-    EraseError, EventPage, ReadError, SessionChange, SessionPage, Store, StoreError, UpdateError,
+    EraseError, EventPage, Health, ReadError, SessionChange, SessionPage, Store, StoreError,
+    UpdateError,
 };
 
 pub use committer::{
@@ -232,10 +233,7 @@ impl Log {
     }
 
     /// Whether the store can serve now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn health(&self) -> Result<(), StoreError> {
+    pub fn health(&self) -> Health {
         self.store.health()
     }
 

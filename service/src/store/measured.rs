@@ -12,8 +12,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::{
-    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Known, LookUp, ReadError,
-    Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
+    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Health, Known, LookUp,
+    ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
 };
 
 /// The time of each operation of a store.
@@ -145,7 +145,7 @@ impl Store for Measured {
         self.store.subscribe()
     }
 
-    fn health(&self) -> Result<(), StoreError> {
+    fn health(&self) -> Health {
         self.store.health()
     }
 }

@@ -7,6 +7,7 @@
 
 mod embedded;
 mod measured;
+mod mongo;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use crate::domain::{
 
 pub use embedded::{EmbeddedStore, Memtables, OpenError, Settings as EmbeddedSettings};
 pub use measured::{Measured, StoreMetrics};
+pub use mongo::{ConnectError, MongoMetrics, MongoStore, Patience, Settings as MongoSettings};
 
 /// A store of session logs. Shared by everything in the process.
 #[async_trait]
@@ -79,10 +81,7 @@ pub trait Store: Send + Sync + 'static {
     fn subscribe(&self) -> Option<BoxStream<'static, Announcement>>;
 
     /// Whether the store can serve now.
-    ///
-    /// # Errors
-    /// Why not, in words for an operator.
-    fn health(&self) -> Result<(), StoreError>;
+    fn health(&self) -> Health;
 }
 
 /// A record with its key.
@@ -205,11 +204,35 @@ pub struct SessionChange {
     pub at: Timestamp,
 }
 
-/// Records were committed to this session, or it was erased.
+/// Something was committed by another process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    /// Which session.
-    pub session_id: SessionId,
+pub enum Announcement {
+    /// Records were committed to this session, or it was erased.
+    Session(SessionId),
+    /// Announcements may have been missed: any session may have grown.
+    Everything,
+}
+
+/// Whether a store can serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// All of it.
+    Serving,
+    /// Some of it, or not at once: why, in words for an operator. It still should be sent
+    /// requests: every process on the same store is in the same state, and taking all of them
+    /// away helps nobody.
+    Degraded(String),
+    /// Nothing: why, and what to do, in words for an operator.
+    Down(String),
+}
+
+impl From<Result<(), StoreError>> for Health {
+    fn from(result: Result<(), StoreError>) -> Self {
+        match result {
+            Ok(()) => Self::Serving,
+            Err(error) => Self::Down(error.to_string()),
+        }
+    }
 }
 
 /// The store could not do it now. What was asked may or may not have happened.

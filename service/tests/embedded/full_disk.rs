@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use sessionstore::domain::{Consistency, SessionId};
 use sessionstore::store::{
-    CommitOutcome, EmbeddedSettings, EmbeddedStore, LogState, LookUp, Record, Store, StoreError,
+    CommitOutcome, EmbeddedSettings, EmbeddedStore, Health, LogState, LookUp, Record, Store,
+    StoreError,
 };
 use tempfile::TempDir;
 
@@ -118,7 +119,7 @@ async fn append_all_the_time(
             CommitOutcome::NotTried => {}
             CommitOutcome::Refused => panic!("nobody else writes here"),
         }
-        wait_until(|| store.health().is_ok() || is_over.load(Ordering::Relaxed)).await;
+        wait_until(|| store.health() == Health::Serving || is_over.load(Ordering::Relaxed)).await;
         let tail = tail(&store, &id).await.unwrap();
         assert!(tail == seen.stored || tail == seq, "{tail} after {seq}");
         seen.stored = tail;
@@ -152,7 +153,7 @@ async fn survive_a_full_disk(disk: &Disk, text: fn(u64) -> String) -> u64 {
         let writer = append_all_the_time(store.clone(), id.clone(), Arc::clone(&is_over), text);
         writers.push((id, tokio::spawn(writer)));
     }
-    wait_until(|| store.health().is_err()).await;
+    wait_until(|| store.health() != Health::Serving).await;
 
     // Reads go on, writes are turned away, and it says why.
     for (id, _) in &writers {
@@ -163,7 +164,7 @@ async fn survive_a_full_disk(disk: &Disk, text: fn(u64) -> String) -> u64 {
         assert_eq!(outcomes, [CommitOutcome::NotTried]);
     }
     let says_why = |store: &EmbeddedStore| match store.health() {
-        Err(StoreError::Unavailable(why)) => {
+        Health::Down(why) => {
             why.contains("the disk is full: free some space") && why.contains("data")
         }
         _ => false,
@@ -171,7 +172,7 @@ async fn survive_a_full_disk(disk: &Disk, text: fn(u64) -> String) -> u64 {
     wait_until(|| says_why(&store)).await;
 
     disk.free("ballast");
-    wait_until(|| store.health().is_ok()).await;
+    wait_until(|| store.health() == Health::Serving).await;
     let (first, _) = &writers[0];
     let resumed_at = tail(&store, first).await.unwrap();
     while tail(&store, first).await.unwrap() < resumed_at + 20 {

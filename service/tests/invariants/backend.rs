@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use sessionstore::log::{Log, LogMetrics, Settings};
-use sessionstore::store::{EmbeddedSettings, EmbeddedStore, OpenError, Store};
+use sessionstore::store::{
+    EmbeddedSettings, EmbeddedStore, MongoMetrics, MongoSettings, MongoStore, OpenError, Store,
+};
+use sessionstore_replica_set::ReplicaSet;
 use tempfile::TempDir;
 
 use crate::memory::MemoryStore;
@@ -34,6 +37,30 @@ impl Backend for Embedded {
                 opened => return Arc::new(opened.expect("the folder can be opened")),
             }
         }
+    }
+}
+
+/// A database of its own on the replica set that the tests of this process share.
+pub(crate) struct MongoDb {
+    url: tokio::sync::OnceCell<String>,
+}
+
+impl Backend for MongoDb {
+    fn fresh() -> Self {
+        Self {
+            url: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        let fresh = async || {
+            let set = ReplicaSet::shared().await.expect("a replica set");
+            set.fresh_database().await.expect("a database")
+        };
+        let url = self.url.get_or_init(fresh).await;
+        let metrics = MongoMetrics::register(&Registry::new()).expect("a registry of its own");
+        let store = MongoStore::connect(url, MongoSettings::default(), metrics).await;
+        Arc::new(store.expect("a connection string"))
     }
 }
 

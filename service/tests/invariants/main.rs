@@ -74,5 +74,6 @@ macro_rules! suites {
 
 suites! {
     on_the_embedded_store: crate::backend::Embedded;
+    on_mongodb: crate::backend::MongoDb;
     on_the_model_itself: crate::backend::Memory;
 }

@@ -11,8 +11,8 @@ use sessionstore::domain::{
 };
 use sessionstore::log::Refusal;
 use sessionstore::store::{
-    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Known, LogState, LookUp,
-    ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
+    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Health, Known, LogState,
+    LookUp, ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
 };
 
 use crate::model::{Model, Row};
@@ -205,7 +205,7 @@ impl Store for MemoryStore {
         None
     }
 
-    fn health(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn health(&self) -> Health {
+        Health::Serving
     }
 }

@@ -89,7 +89,8 @@ impl Server {
         Self::start_on(binary, &store_url, folder)
     }
 
-    /// Starts `binary` on two free ports and on this store, with its log in `folder/server.log`.
+    /// Starts `binary` on two free ports, with its data where `store_url` says and its log in
+    /// `folder/server.log`.
     ///
     /// # Errors
     ///
@@ -103,7 +104,8 @@ impl Server {
         let mut child = command(binary)
             .args(["serve", "--http-addr", "127.0.0.1:0"])
             .args(["--admin-addr", "127.0.0.1:0", "--log-format", "json"])
-            .args(["--store-url", store_url])
+            // Not an argument: it may hold a password, and arguments can be read by everybody.
+            .env("SESSIONSTORE_STORE_URL", store_url)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -149,13 +149,13 @@ fn a_file_that_cannot_be_read_as_settings_is_told() {
 
 #[test]
 fn a_password_is_not_shown() {
-    let url = "mongodb://user:secret@db.example.org/store";
+    let url = "mongodb://user:secret@db.example.org:99999/store";
     for line in [
         refusal(&["--store-url", url], &[]),
         refusal(&[], &[("SESSIONSTORE_STORE_URL", url)]),
     ] {
         assert!(
-            line.contains("mongodb://***@db.example.org/store"),
+            line.contains("mongodb://***@db.example.org:99999/store"),
             "{line}"
         );
     }
@@ -177,7 +177,7 @@ fn the_url_of_the_store_may_come_from_a_file() {
         "SESSIONSTORE_STORE_URL and SESSIONSTORE_STORE_URL_FILE exclude each other: give one of \
          them"
     );
-    let wrong = file("mongodb://user:secret@db");
+    let wrong = file("mongodb://user:secret@db:99999");
     let line = refusal(&["--store-url-file", path(&wrong)], &[]);
     assert!(
         line.contains(path(&wrong)) && !line.contains("secret"),

@@ -13,8 +13,8 @@ use crate::domain::{
     Timestamp, Version,
 };
 use crate::store::{
-    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Known, LogState, LookUp,
-    ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
+    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Health, Known, LogState,
+    LookUp, ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
 };
 
 #[derive(Default)]
@@ -127,12 +127,20 @@ impl FakeStore {
         });
     }
 
+    fn is_up(&self) -> Result<(), StoreError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            Err(StoreError::Unavailable("the test took it down".to_owned()))
+        } else {
+            Ok(())
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Entry>> {
         self.sessions.lock().unwrap()
     }
 
     fn read<T>(&self, id: &SessionId, read: impl FnOnce(&Live) -> T) -> Result<T, ReadError> {
-        self.health()?;
+        self.is_up()?;
         match self.lock().get(id) {
             None => Err(ReadError::Absent),
             Some(Entry::Erased) => Err(ReadError::Erased),
@@ -207,7 +215,7 @@ impl Store for FakeStore {
     }
 
     async fn look_up(&self, questions: Vec<LookUp>) -> Result<Vec<Known>, StoreError> {
-        self.health()?;
+        self.is_up()?;
         let stored = self.lock();
         let known = |question: LookUp| {
             let (log, events) = match stored.get(&question.session_id) {
@@ -261,7 +269,7 @@ impl Store for FakeStore {
     }
 
     async fn list(&self, query: &SessionListQuery) -> Result<SessionPage, StoreError> {
-        self.health()?;
+        self.is_up()?;
         let filter = &query.filter;
         let stored = self.lock();
         let mut sessions: Vec<_> = stored
@@ -338,11 +346,7 @@ impl Store for FakeStore {
         None
     }
 
-    fn health(&self) -> Result<(), StoreError> {
-        if self.is_down.load(Ordering::SeqCst) {
-            Err(StoreError::Unavailable("the test took it down".to_owned()))
-        } else {
-            Ok(())
-        }
+    fn health(&self) -> Health {
+        self.is_up().into()
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::domain::SessionId;
-use crate::store::Store;
+use crate::store::{Announcement, Store};
 
 /// Spreads announcements to followers. Cheap to clone.
 #[derive(Clone)]
@@ -85,7 +85,10 @@ impl Hub {
             let hub = self.clone();
             state.foreign = Some(tokio::spawn(async move {
                 while let Some(announcement) = announcements.next().await {
-                    hub.announce(&announcement.session_id);
+                    match announcement {
+                        Announcement::Session(session_id) => hub.announce(&session_id),
+                        Announcement::Everything => hub.announce_all(),
+                    }
                 }
             }));
         }
@@ -99,6 +102,13 @@ impl Hub {
     /// Hints that there is something new in this session.
     pub(super) fn announce(&self, session_id: &SessionId) {
         if let Some(followed) = self.lock().followed.get(session_id) {
+            followed.sender.send_replace(());
+        }
+    }
+
+    /// Hints that there may be something new in every session.
+    fn announce_all(&self) {
+        for followed in self.lock().followed.values() {
             followed.sender.send_replace(());
         }
     }

@@ -96,6 +96,17 @@ async fn what_other_processes_commit_is_pumped_only_while_somebody_follows() {
 }
 
 #[tokio::test]
+async fn every_follower_is_told_when_announcements_may_have_been_missed() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut first = hub.follow(&session("a"));
+    let mut second = hub.follow(&session("b"));
+    store.miss_announcements();
+    first.news().await;
+    second.news().await;
+}
+
+#[tokio::test]
 async fn a_stream_of_announcements_that_ended_is_opened_again_by_the_next_follower() {
     let store = FakeStore::with_sessions([]);
     let hub = hub_over(&store);

@@ -39,8 +39,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::{
-    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Known, LogState, LookUp,
-    ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
+    Announcement, CommitOutcome, CreateOutcome, EraseError, EventPage, Health, Known, LogState,
+    LookUp, ReadError, Record, SessionChange, SessionPage, Store, StoreError, UpdateError,
 };
 
 use codec::Standing;
@@ -164,8 +164,8 @@ impl Store for EmbeddedStore {
         None
     }
 
-    fn health(&self) -> Result<(), StoreError> {
-        self.0.health()
+    fn health(&self) -> Health {
+        self.0.health().into()
     }
 }
 

@@ -1,0 +1,131 @@
+//! What a failed call to the database means: did nothing, may have done it, or will never do it.
+
+use mongodb::error::{Error, ErrorKind};
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// Why a call to the database brought no result.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum CallError {
+    /// Certainly nothing was done. It may be next time.
+    #[error("{0}")]
+    NotDone(String),
+    /// It may have been done, or may still be.
+    #[error("{0}")]
+    Lost(String),
+    /// It did not answer in time. It may have been done, or may still be.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The server refuses it, now and later, until somebody changes something there.
+    #[error("the database refuses it: {0}")]
+    Refused(String),
+}
+
+impl CallError {
+    /// Whether the same call can work a moment later.
+    pub(super) fn is_passing(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+}
+
+impl From<CallError> for StoreError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotDone(why) | CallError::Lost(why) => Self::Unavailable(why),
+            CallError::TimedOut => Self::TimedOut,
+            refused @ CallError::Refused(_) => Self::Unavailable(refused.to_string()),
+        }
+    }
+}
+
+impl From<&Error> for CallError {
+    fn from(error: &Error) -> Self {
+        match &*error.kind {
+            ErrorKind::Command(command) => of_code(
+                command.code,
+                format!("{} ({})", command.message, command.code),
+            ),
+            ErrorKind::ServerSelection { .. }
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::DnsResolve { .. } => Self::NotDone(error.kind.to_string()),
+            ErrorKind::Authentication { .. }
+            | ErrorKind::IncompatibleServer { .. }
+            | ErrorKind::InvalidArgument { .. }
+            | ErrorKind::InvalidTlsConfig { .. } => Self::Refused(error.kind.to_string()),
+            _ => Self::Lost(error.kind.to_string()),
+        }
+    }
+}
+
+/// What a server's error code says about the whole command. The codes are those of MongoDB's
+/// `error_codes.yml`.
+fn of_code(code: i32, text: String) -> CallError {
+    match code {
+        // A member that is no primary, or is on its way down, refuses before it begins.
+        NOT_WRITABLE_PRIMARY | NOT_PRIMARY_NO_SECONDARY_OK | NOT_PRIMARY_OR_SECONDARY => {
+            CallError::NotDone(text)
+        }
+        MAX_TIME_MS_EXPIRED => CallError::TimedOut,
+        CANNOT_CREATE_INDEX
+        | INDEX_OPTIONS_CONFLICT
+        | INDEX_KEY_SPECS_CONFLICT
+        | DUPLICATE_KEY
+        | UNAUTHORIZED
+        | AUTHENTICATION_FAILED
+        | BAD_VALUE
+        | FAILED_TO_PARSE
+        | TYPE_MISMATCH
+        | COMMAND_NOT_FOUND
+        | INVALID_OPTIONS => CallError::Refused(text),
+        _ => CallError::Lost(text),
+    }
+}
+
+const BAD_VALUE: i32 = 2;
+const FAILED_TO_PARSE: i32 = 9;
+const UNAUTHORIZED: i32 = 13;
+const TYPE_MISMATCH: i32 = 14;
+const AUTHENTICATION_FAILED: i32 = 18;
+const MAX_TIME_MS_EXPIRED: i32 = 50;
+const COMMAND_NOT_FOUND: i32 = 59;
+const CANNOT_CREATE_INDEX: i32 = 67;
+const INVALID_OPTIONS: i32 = 72;
+const INDEX_OPTIONS_CONFLICT: i32 = 85;
+const INDEX_KEY_SPECS_CONFLICT: i32 = 86;
+const NOT_WRITABLE_PRIMARY: i32 = 10107;
+const DUPLICATE_KEY: i32 = 11000;
+const NOT_PRIMARY_NO_SECONDARY_OK: i32 = 13435;
+const NOT_PRIMARY_OR_SECONDARY: i32 = 13436;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_is_no_primary_has_done_nothing() {
+        let error = of_code(NOT_WRITABLE_PRIMARY, "not primary".to_owned());
+        assert_eq!(error, CallError::NotDone("not primary".to_owned()));
+    }
+
+    #[test]
+    fn a_command_that_was_interrupted_may_have_been_done() {
+        // PrimarySteppedDown, InterruptedDueToReplStateChange, InterruptedAtShutdown.
+        for code in [189, 11602, 11600] {
+            assert!(matches!(of_code(code, String::new()), CallError::Lost(_)));
+        }
+        assert_eq!(of_code(50, String::new()), CallError::TimedOut);
+    }
+
+    #[test]
+    fn a_broken_connection_leaves_the_outcome_open() {
+        let broken = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+        assert!(matches!(CallError::from(&broken), CallError::Lost(_)));
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_not_tried_again() {
+        assert!(!of_code(UNAUTHORIZED, String::new()).is_passing());
+        assert!(of_code(NOT_WRITABLE_PRIMARY, String::new()).is_passing());
+    }
+}

@@ -1,0 +1,187 @@
+//! Pages of events: which command reads one, and what its reply gives. Pure.
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+
+use crate::domain::{
+    Event, EventFilter, Order, PageQuery, PageStart, Position, SessionId, Timestamp,
+};
+use crate::store::mongo::codec::{self, Garbled, LogDocument};
+use crate::store::mongo::link::Reply;
+use crate::store::mongo::schema;
+
+/// Why a reply gives no page.
+#[derive(Debug)]
+pub(super) enum NoPage {
+    /// Something is missing or erased that should be there: the member does not know enough, or
+    /// the session was erased since its log was looked at.
+    Stale,
+    Garbled(Garbled),
+}
+
+impl From<Garbled> for NoPage {
+    fn from(garbled: Garbled) -> Self {
+        Self::Garbled(garbled)
+    }
+}
+
+/// The command that reads a page of a log that has `total` events, and one event more, which
+/// tells whether it is the last page; `None` if the page is empty whatever is stored.
+pub(super) fn command(id: &SessionId, total: u64, query: &PageQuery) -> Option<Document> {
+    let bounds = if query.order.is_by_time() {
+        time_bounds(id, query)?
+    } else {
+        seq_bounds(id, total, query)?
+    };
+    let (index, sort) = if query.order.is_by_time() {
+        let direction = if query.order.is_descending() { -1 } else { 1 };
+        let sort = doc! {
+            "_id.sessionId": direction, "timestamp": direction, "_id.seq": direction,
+        };
+        (schema::EVENTS_BY_TIME, sort)
+    } else {
+        let direction = if query.order.is_descending() { -1 } else { 1 };
+        ("_id_", doc! {"_id": direction})
+    };
+    let mut filter = Document::new();
+    if query.order.is_by_time() {
+        // What came after the log was looked at belongs to a later page.
+        filter.insert("_id.seq", doc! {"$lte": as_int64(total)});
+    } else {
+        let EventFilter { since, until, .. } = query.filter;
+        let mut times = Document::new();
+        if let Some(since) = since {
+            times.insert("$gte", date(since));
+        }
+        if let Some(until) = until {
+            times.insert("$lt", date(until));
+        }
+        if !times.is_empty() {
+            filter.insert("timestamp", times);
+        }
+    }
+    if let Some(kind) = query.filter.kind {
+        filter.insert("type", kind.as_str());
+    }
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+    let mut command = doc! {
+        "find": "events",
+        "filter": filter,
+        "sort": sort,
+        "hint": index,
+        "min": bounds.0,
+        "max": bounds.1,
+        "limit": limit,
+        "batchSize": limit,
+        "singleBatch": true,
+    };
+    if let PageStart::Offset(offset @ 1..) = query.start {
+        command.insert("skip", as_int64(offset));
+    }
+    Some(command)
+}
+
+/// From here on (inclusive) to there (exclusive), as keys of the index.
+type Bounds = (Document, Document);
+
+fn seq_bounds(id: &SessionId, total: u64, query: &PageQuery) -> Option<Bounds> {
+    let is_descending = query.order.is_descending();
+    let (first, end) = match query.start {
+        PageStart::Offset(_) => (1, total + 1),
+        PageStart::After(position) if is_descending => (1, position.seq.get().min(total + 1)),
+        PageStart::After(position) => (position.seq.get() + 1, total + 1),
+        PageStart::AfterSeq(seq) => (seq.saturating_add(1), total + 1),
+    };
+    let key = |seq: u64| doc! {"_id": {"sessionId": id.as_str(), "seq": as_int64(seq)}};
+    (first < end).then(|| (key(first), key(end)))
+}
+
+fn time_bounds(id: &SessionId, query: &PageQuery) -> Option<Bounds> {
+    let key = |time: Timestamp, seq: Bson| {
+        doc! {"_id.sessionId": id.as_str(), "timestamp": date(time), "_id.seq": seq}
+    };
+    let since = query.filter.since.unwrap_or(Timestamp::from_millis(0));
+    let mut first = (since, 0_u64);
+    let mut end = match query.filter.until {
+        Some(until) => (until, 0),
+        None => (Timestamp::from_millis(i64::MAX), 0),
+    };
+    if let PageStart::After(Position { timestamp, seq }) = query.start {
+        if query.order == Order::TimeDescending {
+            end = end.min((timestamp, seq.get()));
+        } else {
+            first = first.max((timestamp, seq.get() + 1));
+        }
+    }
+    (first < end).then(|| {
+        (
+            key(first.0, as_int64(first.1).into()),
+            key(end.0, as_int64(end.1).into()),
+        )
+    })
+}
+
+/// The events of a reply, and where the next page starts.
+pub(super) fn events(
+    id: &SessionId,
+    total: u64,
+    query: &PageQuery,
+    reply: &Reply,
+) -> Result<(Vec<Event>, Option<Position>), NoPage> {
+    let mut page = Vec::with_capacity(query.limit.min(64));
+    let mut bytes = 0;
+    let mut is_cut = false;
+    for document in reply.documents()? {
+        if page.len() == query.limit || bytes >= query.max_bytes {
+            is_cut = true;
+            break;
+        }
+        // Between the bounds there are events of this session, or what erasing left of them.
+        let LogDocument::Event(event) = codec::log_document(id, document?)? else {
+            return Err(NoPage::Stale);
+        };
+        bytes += event.payload.len();
+        page.push(event);
+    }
+    let next = match page.last() {
+        Some(last) if is_cut => Some(Position {
+            timestamp: last.timestamp,
+            seq: last.seq,
+        }),
+        _ => None,
+    };
+    if is_whole(total, query, &page, is_cut) {
+        Ok((page, next))
+    } else {
+        Err(NoPage::Stale)
+    }
+}
+
+/// Whether nothing is missing, as far as the numbers can tell: the log has no gap.
+fn is_whole(total: u64, query: &PageQuery, page: &[Event], is_cut: bool) -> bool {
+    if !query.filter.is_empty() {
+        return true;
+    }
+    let count = page.len() as u64;
+    match (query.order, query.start) {
+        (Order::SeqAscending, start) => {
+            let first = match start {
+                PageStart::Offset(offset) => offset + 1,
+                PageStart::After(position) => position.seq.get() + 1,
+                PageStart::AfterSeq(seq) => seq.saturating_add(1),
+            };
+            let seqs = page.iter().map(|event| event.seq.get());
+            seqs.eq(first..first.saturating_add(count))
+                && (is_cut || first.saturating_add(count) > total)
+        }
+        (_, PageStart::Offset(offset)) => is_cut || offset.saturating_add(count) >= total,
+        _ => true,
+    }
+}
+
+fn as_int64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn date(time: Timestamp) -> DateTime {
+    DateTime::from_millis(time.millis())
+}

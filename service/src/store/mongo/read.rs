@@ -1,0 +1,285 @@
+//! Verified reads: the primary says where the log ends, a secondary that is proven to know as
+//! much gives the events.
+
+use std::pin::pin;
+
+use mongodb::bson::{Document, Timestamp, doc};
+use mongodb::options::ServerAddress;
+use tokio::time::Instant;
+
+use crate::domain::{Consistency, Event, EventId, PageQuery, Session, SessionId};
+use crate::store::mongo::MongoStore;
+use crate::store::mongo::codec::{self, LogDocument};
+use crate::store::mongo::error::CallError;
+use crate::store::mongo::known::{self, Asked, Log};
+use crate::store::mongo::link::{Link, Reply};
+use crate::store::mongo::metrics::PageSource;
+use crate::store::mongo::page::{self, NoPage};
+use crate::store::{EventPage, ReadError, StoreError};
+
+/// What a reader is told of a session before it reads any event.
+struct Standing {
+    session: Session,
+    log: Log,
+    /// What a secondary has to have reached to know the same.
+    at: Option<Timestamp>,
+    /// The secondary that said so, if one was asked.
+    member: Option<ServerAddress>,
+}
+
+pub(super) async fn session(
+    store: &MongoStore,
+    id: &SessionId,
+    consistency: Consistency,
+) -> Result<Session, ReadError> {
+    let deadline = store.link().deadline();
+    let standing = standing(store, id, consistency, deadline).await?;
+    Ok(standing.session)
+}
+
+pub(super) async fn session_with_events(
+    store: &MongoStore,
+    id: &SessionId,
+    query: &PageQuery,
+) -> Result<(Session, EventPage), ReadError> {
+    let deadline = store.link().deadline();
+    loop {
+        let standing = standing(store, id, query.consistency, deadline).await?;
+        if let Some((events, next)) = read_page(store, id, query, &standing, deadline).await? {
+            let page = EventPage {
+                events,
+                total: standing.log.events,
+                terminal: standing.log.terminal,
+                next,
+            };
+            return Ok((standing.session, page));
+        }
+        // Erased since: the next look at the session says so.
+        if Instant::now() >= deadline {
+            return Err(StoreError::TimedOut.into());
+        }
+    }
+}
+
+pub(super) async fn event(
+    store: &MongoStore,
+    id: &SessionId,
+    event_id: &EventId,
+    consistency: Consistency,
+) -> Result<Option<Event>, ReadError> {
+    let link = store.link();
+    let deadline = link.deadline();
+    let command = doc! {
+        "find": "events",
+        "filter": {"_id.sessionId": id.as_str(), "eventId": event_id.as_str()},
+        "limit": 1,
+        "singleBatch": true,
+    };
+    if consistency == Consistency::Eventual
+        && let Some(member) = store.replicas().choose(&link.topology.view())
+        && let Ok((Some(found), _)) =
+            known::find_one(link, id, Asked::Member(&member), deadline).await
+        && !found.is_erased()
+        && let Ok(reply) = link.read_from(&member, &command, None, deadline).await
+        && let Some(event) = only_event(id, &reply)?
+    {
+        return Ok(Some(event));
+    }
+    // The event first: one that is missing was missing in the log that is looked at then.
+    let reply = link.read(&command, deadline).await.map_err(store_error)?;
+    standing(store, id, strong(consistency), deadline).await?;
+    Ok(only_event(id, &reply)?)
+}
+
+/// What was not found on a secondary is looked for at the primary.
+fn strong(consistency: Consistency) -> Consistency {
+    match consistency {
+        Consistency::Eventual => Consistency::Strong,
+        other => other,
+    }
+}
+
+fn only_event(id: &SessionId, reply: &Reply) -> Result<Option<Event>, StoreError> {
+    match reply.first()? {
+        None => Ok(None),
+        Some(document) => match codec::log_document(id, document)? {
+            LogDocument::Event(event) => Ok(Some(event)),
+            LogDocument::Terminal(_) | LogDocument::Stub(_) => Ok(None),
+        },
+    }
+}
+
+async fn standing(
+    store: &MongoStore,
+    id: &SessionId,
+    consistency: Consistency,
+    deadline: Instant,
+) -> Result<Standing, ReadError> {
+    let link = store.link();
+    if consistency == Consistency::Eventual
+        && let Some(member) = store.replicas().choose(&link.topology.view())
+    {
+        match known::find_one(link, id, Asked::Member(&member), deadline).await {
+            Ok((Some(found), at)) => {
+                let (session, log) = found.into_session()?;
+                return Ok(Standing {
+                    session,
+                    log,
+                    at,
+                    member: Some(member),
+                });
+            }
+            // A secondary may not know it yet.
+            Ok((None, _)) => {}
+            Err(error) => {
+                tracing::debug!(%error, %member, "a secondary did not answer");
+                store.replicas().avoid(&member);
+            }
+        }
+    }
+    loop {
+        let (found, at) = known::find_one(link, id, Asked::Primary, deadline)
+            .await
+            .map_err(store_error)?;
+        let tail = found.as_ref().map_or(0, |found| found.log().events);
+        if consistency == Consistency::Linearizable
+            && !is_still_the_end(link, id, tail, found.is_some(), deadline).await?
+        {
+            continue;
+        }
+        let (session, log) = found.ok_or(ReadError::Absent)?.into_session()?;
+        return Ok(Standing {
+            session,
+            log,
+            at,
+            member: None,
+        });
+    }
+}
+
+/// Asks for exactly the record after the last one, in the way that proves that the primary still
+/// is one. It is `false` if the log, or the session itself, has come to be meanwhile.
+async fn is_still_the_end(
+    link: &Link,
+    id: &SessionId,
+    tail: u64,
+    exists: bool,
+    deadline: Instant,
+) -> Result<bool, ReadError> {
+    let next = i64::try_from(tail).unwrap_or(i64::MAX).saturating_add(1);
+    let (collection, filter) = if exists {
+        (
+            "events",
+            doc! {"_id": {"sessionId": id.as_str(), "seq": next}},
+        )
+    } else {
+        ("sessions", doc! {"sessionId": id.as_str()})
+    };
+    let command = doc! {"find": collection, "filter": filter, "limit": 1, "singleBatch": true};
+    let reply = link.read_linearizable(&command, deadline).await;
+    let reply = reply.map_err(store_error)?;
+    let is_there = reply.first().map_err(StoreError::from)?.is_some();
+    // The terminal record is the last one; nothing comes after it.
+    Ok(!is_there)
+}
+
+type Page = (Vec<Event>, Option<crate::domain::Position>);
+
+/// Reads the events; `None` if the session was erased meanwhile.
+async fn read_page(
+    store: &MongoStore,
+    id: &SessionId,
+    query: &PageQuery,
+    standing: &Standing,
+    deadline: Instant,
+) -> Result<Option<Page>, ReadError> {
+    let total = standing.log.events;
+    let Some(command) = page::command(id, total, query) else {
+        return Ok(Some((Vec::new(), None)));
+    };
+    let link = store.link();
+    let source = match replica_page(store, id, query, standing, &command, deadline).await? {
+        Ok((page, source)) => {
+            link.metrics.page_from(source);
+            return Ok(Some(page));
+        }
+        Err(source) => source,
+    };
+    link.metrics.page_from(source);
+    let reply = link.read(&command, deadline).await.map_err(store_error)?;
+    from_primary(page::events(id, total, query, &reply))
+}
+
+/// The primary has what it said it had, unless the session was erased.
+fn from_primary(page: Result<Page, NoPage>) -> Result<Option<Page>, ReadError> {
+    match page {
+        Ok(page) => Ok(Some(page)),
+        Err(NoPage::Stale) => Ok(None),
+        Err(NoPage::Garbled(garbled)) => Err(StoreError::from(garbled).into()),
+    }
+}
+
+/// Reads the events from a secondary, and from the primary too if that takes long; or says why
+/// only the primary can give them.
+async fn replica_page(
+    store: &MongoStore,
+    id: &SessionId,
+    query: &PageQuery,
+    standing: &Standing,
+    command: &Document,
+    deadline: Instant,
+) -> Result<Result<(Page, PageSource), PageSource>, ReadError> {
+    let link = store.link();
+    let total = standing.log.events;
+    let chosen = match &standing.member {
+        // The one that said where the log ends.
+        Some(member) => Some(member.clone()),
+        None => store.replicas().choose(&link.topology.view()),
+    };
+    let Some(member) = chosen else {
+        return Ok(Err(PageSource::Alone));
+    };
+    let verified = if standing.member.is_some() {
+        PageSource::Unverified
+    } else {
+        PageSource::Secondary
+    };
+    let judge = |reply: Result<Reply, CallError>| match reply {
+        Ok(reply) => match page::events(id, total, query, &reply) {
+            Ok(page) => Ok(page),
+            Err(NoPage::Stale) => Err(PageSource::Behind),
+            Err(NoPage::Garbled(garbled)) => {
+                tracing::error!(%garbled, %member, "a secondary holds damaged data");
+                Err(PageSource::Failed)
+            }
+        },
+        // It has not got so far within the time of a command.
+        Err(CallError::TimedOut) => Err(PageSource::Behind),
+        Err(error) => {
+            tracing::debug!(%error, %member, "a secondary gave no page");
+            store.replicas().avoid(&member);
+            Err(PageSource::Failed)
+        }
+    };
+    let mut reading = pin!(link.read_from(&member, command, standing.at, deadline));
+    let patience = link.patience.hedge;
+    match tokio::time::timeout(patience, reading.as_mut()).await {
+        Ok(reply) => return Ok(judge(reply).map(|page| (page, verified))),
+        Err(_) => store.replicas().avoid(&member),
+    }
+    let asking_primary = pin!(link.read(command, deadline));
+    tokio::select! {
+        reply = reading => Ok(judge(reply).map(|page| (page, verified))),
+        reply = asking_primary => match reply {
+            Ok(reply) => match from_primary(page::events(id, total, query, &reply))? {
+                Some(page) => Ok(Ok((page, PageSource::Slow))),
+                None => Ok(Err(PageSource::Slow)),
+            },
+            Err(error) => Err(store_error(error)),
+        }
+    }
+}
+
+fn store_error(error: CallError) -> ReadError {
+    ReadError::Store(error.into())
+}

@@ -24,6 +24,7 @@ mod reads;
 mod replays;
 mod streams;
 mod terminal;
+mod unavailable;
 pub mod verdict;
 
 use crate::{history::History, stored::Stored};
@@ -42,7 +43,6 @@ pub fn check(history: &History, stored: &Stored) -> Verdict {
     for check in OF_THE_WHOLE {
         check(history, &mut verdict);
     }
-    pages::check_walks(history, &mut verdict);
     verdict
         .violations
         .sort_by_key(|violation| violation.promise);
@@ -64,5 +64,10 @@ const OF_A_SESSION: [fn(&Log, &mut Verdict); 12] = [
     replays::check,
 ];
 
-const OF_THE_WHOLE: [fn(&History, &mut Verdict); 3] =
-    [answers::check, connections::check, deadlines::check];
+const OF_THE_WHOLE: [fn(&History, &mut Verdict); 5] = [
+    answers::check,
+    connections::check,
+    deadlines::check,
+    pages::check_walks,
+    unavailable::check,
+];

@@ -38,11 +38,13 @@ pub enum Promise {
     InTime,
     /// A repeated write is answered like the first one.
     RepeatsAgree,
+    /// Nobody is told that the store is unavailable while nothing is wrong with it.
+    UnavailableForACause,
 }
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NothingLost,
         Self::StoredOnce,
         Self::Contiguous,
@@ -58,6 +60,7 @@ impl Promise {
         Self::ConnectionsHold,
         Self::InTime,
         Self::RepeatsAgree,
+        Self::UnavailableForACause,
     ];
 
     fn words(self) -> &'static str {
@@ -77,6 +80,7 @@ impl Promise {
             Self::ConnectionsHold => "connections break only with the process that served them",
             Self::InTime => "every answer comes within the deadline",
             Self::RepeatsAgree => "a repeated write is answered like the first one",
+            Self::UnavailableForACause => "the store is unavailable only for a cause",
         }
     }
 }

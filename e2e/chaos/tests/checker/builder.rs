@@ -279,6 +279,20 @@ impl Case {
         self.answered_since(began, request, failed(kind));
     }
 
+    /// A request that is answered 503 while there is no primary.
+    pub(crate) fn unavailable(&mut self, request: Request) {
+        let began = self.tick();
+        self.answered(request, problem(503, "unavailable"));
+        self.history.faults.push(Fault {
+            kind: FaultKind::KillPrimary,
+            target: "member 0, the primary".to_owned(),
+            process: None,
+            began,
+            mended: began,
+            recovered: began,
+        });
+    }
+
     /// A batch whose items get these results.
     pub(crate) fn batch(&mut self, items: &[(&str, u16, Option<u64>)]) {
         let results = items.iter().map(|(id, status, seq)| ItemResult {

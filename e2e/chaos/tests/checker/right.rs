@@ -32,8 +32,8 @@ fn a_whole_conversation_is_right() {
 #[test]
 fn an_append_without_an_answer_may_be_stored_or_not() {
     let mut case = Case::with_events(&["a"]);
-    case.answered(append("b"), problem(503, "unavailable"));
-    case.answered(append("c"), problem(503, "unavailable"));
+    case.unavailable(append("b"));
+    case.unavailable(append("c"));
     case.store(open(2), &[event(1, "a"), event(2, "c")]);
     case.is_right();
 }
@@ -142,7 +142,7 @@ fn a_walk_need_not_bring_what_was_stored_after_it_began() {
 #[test]
 fn every_verdict_names_every_promise() {
     let words = Case::created().verdict().to_string();
-    assert_eq!(words.lines().count(), 15);
+    assert_eq!(words.lines().count(), 16);
     assert!(words.lines().all(|line| line.starts_with("kept ")));
 }
 

@@ -30,7 +30,9 @@ fn a_503_without_retry_after_is_found() {
     let mut case = Case::created();
     let mut answer = problem(503, "unavailable");
     answer.retry_after = None;
+    let began = case.tick();
     case.answered(append("a"), answer);
+    case.fault(FaultKind::StepDown, began);
     case.breaks(&[Promise::ProperAnswers]);
 }
 
@@ -90,7 +92,7 @@ fn a_late_answer_is_found() {
     let mut case = Case::created();
     let began = case.tick();
     case.wait(12);
-    let answer = Outcome::Answer(problem(503, "unavailable"));
+    let answer = Outcome::Answer(problem(503, "overloaded"));
     case.answered_since(began, append("a"), answer);
     case.breaks(&[Promise::InTime]);
 }
@@ -143,4 +145,21 @@ fn other_content_that_is_acknowledged_is_found() {
         item.content = Digest::of(&["something else"]);
     }
     case.breaks(&[Promise::RepeatsAgree]);
+}
+
+#[test]
+fn a_store_that_is_unavailable_without_a_cause_is_found() {
+    let mut case = Case::created();
+    case.answered(append("a"), problem(503, "unavailable"));
+    case.breaks(&[Promise::UnavailableForACause]);
+}
+
+#[test]
+fn a_store_that_is_unavailable_long_after_a_fault_is_found() {
+    let mut case = Case::created();
+    let began = case.tick();
+    case.fault(FaultKind::KillPrimary, began);
+    case.wait(11);
+    case.answered(append("a"), problem(503, "unavailable"));
+    case.breaks(&[Promise::UnavailableForACause]);
 }

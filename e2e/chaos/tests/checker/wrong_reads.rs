@@ -82,7 +82,7 @@ fn an_erased_session_that_is_unknown_later_is_found() {
 #[test]
 fn a_read_of_less_than_another_read_before_is_found() {
     let mut case = Case::with_events(&["a"]);
-    case.answered(append("b"), problem(503, "unavailable"));
+    case.unavailable(append("b"));
     let both = [event(1, "a"), event(2, "b")];
     case.answered(get(), seen(open(2), &both));
     case.answered(get(), seen(open(1), &both[..1]));
@@ -93,7 +93,7 @@ fn a_read_of_less_than_another_read_before_is_found() {
 #[test]
 fn a_read_of_less_than_a_stream_before_is_found() {
     let mut case = Case::with_events(&["a"]);
-    case.answered(append("b"), problem(503, "unavailable"));
+    case.unavailable(append("b"));
     let both = [event(1, "a"), event(2, "b")];
     case.stream(&both, None);
     case.answered(get(), seen(open(1), &both[..1]));

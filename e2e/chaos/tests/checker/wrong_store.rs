@@ -118,7 +118,7 @@ fn a_gap_among_the_documents_is_found() {
 #[test]
 fn documents_that_the_answers_hide_are_found() {
     let mut case = Case::with_events(&["a"]);
-    case.answered(append("b"), problem(503, "unavailable"));
+    case.unavailable(append("b"));
     let document = |id: &str| What::Event {
         event: id.to_owned(),
     };
@@ -155,7 +155,7 @@ fn a_wrong_order_is_found() {
 fn a_wrong_order_is_found_even_if_the_second_was_never_acknowledged() {
     let mut case = Case::created();
     case.answered(append("a"), acknowledged(201, event(2, "a")));
-    case.answered(append("b"), problem(503, "unavailable"));
+    case.unavailable(append("b"));
     case.store(open(2), &[event(1, "b"), event(2, "a")]);
     case.breaks(&[Promise::RealTimeOrder]);
 }
@@ -179,7 +179,7 @@ fn an_append_after_a_closing_is_found() {
 #[test]
 fn an_event_beyond_the_end_is_found() {
     let mut case = Case::closed_with_events(&["a"]);
-    case.answered(append("b"), problem(503, "unavailable"));
+    case.unavailable(append("b"));
     case.store(closed(2), &[event(1, "a"), event(2, "b")]);
     case.breaks(&[Promise::ClosedIsFrozen]);
 }

@@ -1,5 +1,8 @@
 //! Clients that all write to the same few sessions, through all processes at once, until somebody
 //! closes or erases one while the others still write; then they go on with the next.
+//!
+//! Each is loyal to one process, as behind a load balancer, and takes another one only when that
+//! fails: those of the other processes do not stand still while one is frozen or cut off.
 
 use std::{
     collections::HashMap,
@@ -63,13 +66,13 @@ pub(crate) async fn write(
     registry: Arc<Registry>,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let process = caller.client as usize % caller.wire.doors.count();
     let mut created = HashMap::new();
     let mut number = 0_u64;
     while !stop.is_cancelled() {
         let place = caller.rng.random_range(0..PLACES);
         let (generation, known) = square.current(place, &registry);
         let session = known.session.clone();
-        let process = caller.any_process();
         if created.insert(place, generation) != Some(generation) {
             let create = Request::Create {
                 session: session.clone(),
@@ -77,7 +80,7 @@ pub(crate) async fn write(
             caller.insist(process, create).await?;
         }
         if known.count() > FULL && caller.rng.random_bool(0.2) {
-            end(&mut caller, &session).await?;
+            end(&mut caller, process, &session).await?;
             square.over(place, generation, &registry);
             continue;
         }
@@ -120,9 +123,8 @@ async fn append(
 }
 
 /// Closes one way or the other, or erases, while others write.
-async fn end(caller: &mut Caller, session: &str) -> io::Result<()> {
+async fn end(caller: &mut Caller, process: usize, session: &str) -> io::Result<()> {
     let session = session.to_owned();
-    let process = caller.any_process();
     let request = match caller.rng.random_range(0..10) {
         0..2 => Request::Erase { session },
         2..6 => Request::Close {

@@ -138,7 +138,9 @@ async fn standing(
         }
     }
     loop {
-        let (found, at) = known::find_one(link, id, Asked::Primary, deadline)
+        let (found, at) = store
+            .finder()
+            .find(id, deadline)
             .await
             .map_err(store_error)?;
         let tail = found.as_ref().map_or(0, |found| found.log().events);

@@ -4,6 +4,7 @@
 // A helper of a test fails the test, as the test itself would.
 #![expect(clippy::unwrap_used)]
 
+mod fidelity;
 mod half_done;
 mod process;
 mod sample;

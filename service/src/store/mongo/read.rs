@@ -143,7 +143,7 @@ async fn standing(
             .find(id, deadline)
             .await
             .map_err(store_error)?;
-        let tail = found.as_ref().map_or(0, |found| found.log().events);
+        let tail = found.as_ref().map_or(0, |found| found.log().tail());
         if consistency == Consistency::Linearizable
             && !is_still_the_end(link, id, tail, found.is_some(), deadline).await?
         {
@@ -181,7 +181,6 @@ async fn is_still_the_end(
     let reply = link.read_linearizable(&command, deadline).await;
     let reply = reply.map_err(store_error)?;
     let is_there = reply.first().map_err(StoreError::from)?.is_some();
-    // The terminal record is the last one; nothing comes after it.
     Ok(!is_there)
 }
 

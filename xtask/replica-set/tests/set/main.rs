@@ -9,6 +9,7 @@ mod lifetime;
 mod members;
 mod proxies;
 mod role;
+mod standing;
 
 use std::time::Duration;
 

@@ -5,16 +5,17 @@
 
 use mongodb::bson::{Bson, Document, doc};
 use sessionstore::domain::{ClosingStatus, Session, SessionStatus, Version};
-use sessionstore::domain::{Consistency, EventId, Language, SessionFilter};
+use sessionstore::domain::{Consistency, EventId, SessionFilter};
 use sessionstore::log::{CloseError, Refusal};
 use sessionstore::store::CommitOutcome::Refused;
 use sessionstore::store::{
-    CreateOutcome, EraseError, LogState, LookUp, ReadError, SessionChange, Store, UpdateError,
+    CreateOutcome, EraseError, LogState, LookUp, ReadError, Store, UpdateError,
 };
 
 use crate::process::Process;
 use crate::sample::{
-    after_seq, all_sessions, at, commit, create, event, id, new_event, new_session, terminal,
+    after_seq, all_sessions, at, change, commit, create, event, id, new_event, new_session,
+    terminal,
 };
 use crate::set::{Base, Stored, field, unhurt, until};
 
@@ -88,15 +89,6 @@ impl Scene {
             let end = terminal(name, seq, ClosingStatus::Failed);
             assert_eq!(commit(self.store(), end).await, Refused);
         }
-    }
-}
-
-fn change(base: u64) -> SessionChange {
-    SessionChange {
-        base: Version(base),
-        language: Language::from_stored("de"),
-        metadata: new_session("x").metadata,
-        at: at(7_000),
     }
 }
 

@@ -4,8 +4,13 @@
 // A helper of a test fails the test, as the test itself would.
 #![expect(clippy::unwrap_used)]
 
+mod degraded;
+mod elections;
 mod fidelity;
 mod half_done;
 mod process;
+mod replica_reads;
 mod sample;
 mod set;
+mod standalone;
+mod streams;

@@ -24,6 +24,14 @@ pub(crate) fn impatient() -> Patience {
     }
 }
 
+/// The same for the log.
+pub(crate) fn hasty() -> Settings {
+    Settings {
+        deadline: Duration::from_secs(2),
+        ..Settings::default()
+    }
+}
+
 /// A log that waits for as long as an election takes on a busy machine.
 pub(crate) fn patient() -> (Patience, Settings) {
     let deadline = Duration::from_secs(60);

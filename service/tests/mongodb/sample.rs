@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sessionstore::domain::{
     ClosingStatus, Consistency, CreationId, Document, Event, EventFilter, EventId, EventType,
     Language, NewEvent, NewSession, Order, PageQuery, PageStart, Seq, SessionFilter, SessionId,
-    SessionListQuery, Terminal, Timestamp,
+    SessionListQuery, Terminal, Timestamp, Version,
 };
-use sessionstore::store::{CommitOutcome, CreateOutcome, Record, Store};
+use sessionstore::store::{CommitOutcome, CreateOutcome, Record, SessionChange, Store};
 
 pub(crate) fn id(name: &str) -> SessionId {
     SessionId::from_stored(name)
@@ -57,6 +57,16 @@ pub(crate) fn terminal(session: &str, seq: u64, status: ClosingStatus) -> Record
         reason: None,
     };
     Record::Terminal(id(session), terminal)
+}
+
+/// A change made from version `base`.
+pub(crate) fn change(base: u64) -> SessionChange {
+    SessionChange {
+        base: Version(base),
+        language: Language::from_stored("de"),
+        metadata: Document::from_stored(r#"{"kept":true}"#),
+        at: at(7_000),
+    }
 }
 
 /// Creates a session that was not there.

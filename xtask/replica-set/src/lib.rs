@@ -22,6 +22,7 @@ mod bootstrap;
 mod config;
 mod disk;
 mod error;
+mod failpoint;
 mod folder;
 mod guardian;
 mod limits;

@@ -7,8 +7,10 @@ mod bench;
 mod cargo;
 mod chaos;
 mod deny;
+mod dev;
 mod dialogues;
 mod generate;
+mod mongo;
 mod process;
 mod schemathesis;
 mod sim;
@@ -50,6 +52,8 @@ enum Chore {
     Generate(generate::Args),
     Bench(bench::Args),
     Deny(deny::Args),
+    Mongo(mongo::Args),
+    Dev(dev::Args),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +67,8 @@ fn main() -> ExitCode {
         Chore::Generate(args) => generate::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Deny(args) => deny::run(&args),
+        Chore::Mongo(args) => mongo::run(&args),
+        Chore::Dev(args) => dev::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use mongodb::{Client, error::Error, options::ClientOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 #[expect(
@@ -19,6 +20,13 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .build()
         .expect("a runtime for the replica set")
 });
+
+/// A driver that outlives the runtime of its caller.
+pub(crate) async fn client(url: &str) -> Result<Client, Error> {
+    let options = ClientOptions::parse(url).await?;
+    let _runtime = handle().enter();
+    Client::with_options(options)
+}
 
 pub(crate) fn handle() -> &'static Handle {
     RUNTIME.handle()

@@ -7,10 +7,11 @@ use std::{
 };
 
 use futures::future::try_join_all;
-use mongodb::bson::doc;
+use mongodb::{Client, bson::doc};
 
 use crate::{
-    Options, SetError, config, limits, member::Member, ports, process::Launch, role, wait::until,
+    Election, Options, SetError, config, limits, member::Member, ports, process::Launch,
+    wait::until,
 };
 
 /// What mongod says when another process was faster to take the port.
@@ -64,42 +65,25 @@ async fn start_members_once(
     try_join_all(members).await
 }
 
-/// Makes one set of members that know nothing of each other; returns when the first of them has
-/// been elected.
+/// Makes one set of members that know nothing of each other; returns when the first of them, whose
+/// driver is given, has been elected.
 pub(crate) async fn initiate(
-    members: &[Member],
+    first: &Client,
+    ports: &[u16],
     name: &str,
-    options: &Options,
+    election: Election,
 ) -> Result<(), SetError> {
-    let ports: Vec<u16> = members.iter().map(Member::port).collect();
-    let configuration = config::configuration(name, &ports, options.election);
-    let first = &members[0];
-    first
-        .command(doc! {"replSetInitiate": configuration})
-        .await?;
+    let admin = first.database("admin");
+    let configuration = config::configuration(name, ports, election);
+    let initiate = doc! {"replSetInitiate": configuration};
+    admin.run_command(initiate).await?;
     // By itself it would wait for the election timeout. The others refuse their votes until they
     // have heard of the configuration.
     until("the first election", limits::SET, async || {
-        match first.command(doc! {"replSetStepUp": 1}).await {
-            Ok(_) => Ok(Break(())),
-            Err(SetError::Refused(error)) => Ok(Continue(error.to_string())),
-            Err(error) => Err(error),
-        }
+        Ok(match admin.run_command(doc! {"replSetStepUp": 1}).await {
+            Ok(_) => Break(()),
+            Err(refused) => Continue(refused.to_string()),
+        })
     })
     .await
-}
-
-/// Creates the user that may do everything.
-pub(crate) async fn create_root(
-    primary: &Member,
-    password: &str,
-    members: usize,
-) -> Result<(), SetError> {
-    let command = doc! {
-        "createUser": "root",
-        "pwd": password,
-        "roles": ["root"],
-        "writeConcern": role::write_concern(members),
-    };
-    primary.command(command).await.map(drop)
 }

@@ -10,14 +10,15 @@ pub(crate) fn configuration(name: &str, ports: &[u16], election: Election) -> Do
         .zip(ports)
         .map(|(id, port): (i32, &u16)| doc! {"_id": id, "host": host(*port)})
         .collect();
-    let mut configuration = doc! {"_id": name, "members": members};
+    // Otherwise a secondary may take what happens from another one instead of from the primary, and
+    // one that is held back would hold the other back too, and with it the majority.
+    let mut settings = doc! {"chainingAllowed": false};
     if election == Election::Tuned {
-        let settings = doc! {
+        settings.extend(doc! {
             "electionTimeoutMillis": 3000,
             "heartbeatIntervalMillis": 1000,
             "catchUpTimeoutMillis": 500,
-        };
-        configuration.insert("settings", settings);
+        });
     }
-    configuration
+    doc! {"_id": name, "members": members, "settings": settings}
 }

@@ -24,6 +24,14 @@ pub enum SetError {
         /// The folder.
         path: PathBuf,
     },
+    /// The standing set in a folder has other ports than wanted.
+    #[error("the set in {path} has its ports from {first} on")]
+    OtherPorts {
+        /// The folder.
+        path: PathBuf,
+        /// The port of its first member.
+        first: u16,
+    },
     /// A disk was to be filled that is that of this machine.
     #[error("the member's data folder has no limit: set Options::data_limit")]
     Unlimited,

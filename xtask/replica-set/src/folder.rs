@@ -29,9 +29,12 @@ pub(crate) fn make(wanted: Option<&Path>) -> Result<(PathBuf, Afterwards), SetEr
     Ok((folder, Afterwards::Keep))
 }
 
-/// Writes the members' key as mongod wants it: readable by nobody else.
+/// Writes the members' key as mongod wants it, readable by nobody else, unless it is there.
 pub(crate) fn write_key(folder: &Path, key: &str) -> Result<PathBuf, SetError> {
     let path = folder.join("key");
+    if path.exists() {
+        return Ok(path);
+    }
     let mut file = fs::File::options()
         .write(true)
         .create_new(true)

@@ -18,7 +18,10 @@ const SCRIPT: &str = r#"
 trap '' INT HUP TERM
 read -r folder
 read -r afterwards
-while read -r _; do :; done
+while read -r last; do word=$last; done
+# Without a word the owner may have ended while a member was just starting, which has no
+# arguments yet to be known by.
+[ "$word" = done ] || sleep 0.2
 members() {
     printf -- '--dbpath=%s/\n' "$folder" | grep -lazF -f - /proc/[0-9]*/cmdline 2>/dev/null
 }
@@ -75,8 +78,10 @@ impl Guardian {
 
 impl Drop for Guardian {
     fn drop(&mut self) {
-        drop(self.shell.stdin.take());
-        // It can only fail for a shell that is gone already.
+        // Both can only fail for a shell that is gone already.
+        if let Some(mut pipe) = self.shell.stdin.take() {
+            let _ = writeln!(pipe, "done");
+        }
         let _ = self.shell.wait();
     }
 }

@@ -15,5 +15,8 @@ pub(crate) const COMMAND: Duration = Duration::from_secs(30);
 /// For a member to say how it sees the set. One that is frozen costs each look this much.
 pub(crate) const LOOK: Duration = Duration::from_millis(500);
 
+/// The same through a driver that has to connect first.
+pub(crate) const FIRST_LOOK: Duration = Duration::from_secs(3);
+
 /// Between two looks at something that has no event.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);

@@ -17,15 +17,13 @@ use rustix::process::Signal;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    SetError, background, disk, limits,
+    SetError, background, disk, failpoint, limits,
     process::{self, Launch, Process},
     wait::until,
 };
 
 /// How fast a member's own driver notices that it is back.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-
-const FAILPOINT: &str = "rsSyncApplyStop";
 
 /// One member of a set: a mongod process at a fixed port with its own data, which can be killed,
 /// frozen, held back, filled up and started again.
@@ -174,14 +172,7 @@ impl Member {
     ///
     /// When the member refuses, or does not come to the point of standing still.
     pub async fn hold_back(&self) -> Result<(), SetError> {
-        let before = self.fail_point("alwaysOn").await?;
-        let entered = before.get_i64("count").unwrap_or_default() + 1;
-        let standing = doc! {
-            "waitForFailPoint": FAILPOINT,
-            "timesEntered": entered,
-            "maxTimeMS": millis(limits::COMMAND),
-        };
-        self.command(standing).await.map(drop)
+        failpoint::hold(&self.client).await
     }
 
     /// Lets a secondary apply again what it has missed.
@@ -190,7 +181,7 @@ impl Member {
     ///
     /// When the member refuses.
     pub async fn let_go(&self) -> Result<(), SetError> {
-        self.fail_point("off").await.map(drop)
+        failpoint::release(&self.client).await
     }
 
     /// Takes all space that is left in its data folder, which has a limit only with
@@ -234,11 +225,6 @@ impl Member {
             .await
             .ok()?
             .ok()
-    }
-
-    async fn fail_point(&self, mode: &str) -> Result<Document, SetError> {
-        self.command(doc! {"configureFailPoint": FAILPOINT, "mode": mode})
-            .await
     }
 
     async fn end(&self, signal: Signal) -> Result<(), SetError> {
@@ -329,8 +315,4 @@ fn lock(process: &Mutex<Option<Process>>) -> MutexGuard<'_, Option<Process>> {
 fn running(process: &mut Option<Process>) -> Option<&mut Process> {
     let process = process.as_mut()?;
     (!process.has_ended()).then_some(process)
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

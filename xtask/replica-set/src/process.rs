@@ -24,15 +24,20 @@ pub(crate) struct Launch {
     pub(crate) parameters: Vec<&'static str>,
 }
 
-/// What a member of a test is started with besides: failpoints, and nothing that wakes up by
-/// itself.
-pub(crate) const TEST_PARAMETERS: [&str; 2] = ["enableTestCommands=1", "ttlMonitorEnabled=false"];
-
-/// Parameters of every member. A primary that gets SIGTERM hands over; five seconds for clients
-/// to notice are what the service is run with in production too.
-pub(crate) const PARAMETERS: [&str; 2] = [
+/// Parameters of a member of a test: failpoints, and nothing that wakes up by itself. A primary
+/// that gets SIGTERM hands over; five seconds for clients to notice are those of production.
+pub(crate) const TEST_PARAMETERS: [&str; 4] = [
+    "enableTestCommands=1",
+    "ttlMonitorEnabled=false",
     "diagnosticDataCollectionEnabled=false",
     "shutdownTimeoutMillisForSignaledShutdown=5000",
+];
+
+/// Parameters of a member of a standing set, of which all stop at once: there is nobody to hand
+/// over to.
+pub(crate) const STANDING_PARAMETERS: [&str; 2] = [
+    "diagnosticDataCollectionEnabled=false",
+    "shutdownTimeoutMillisForSignaledShutdown=100",
 ];
 
 impl Launch {
@@ -40,8 +45,7 @@ impl Launch {
     pub(crate) fn command(&self, port: u16, folder: &Path) -> Command {
         let mut command = Command::new(&self.binary);
         command
-            // The guardian knows a member by this argument.
-            .arg(format!("--dbpath={}", data(folder).display()))
+            .arg(data_argument(folder))
             .arg("--logpath")
             .arg(log(folder))
             .args(["--logappend", "--nounixsocket", "--bind_ip", "127.0.0.1"])
@@ -66,6 +70,25 @@ impl Launch {
 /// Where a member has its data.
 pub(crate) fn data(folder: &Path) -> PathBuf {
     folder.join("data")
+}
+
+/// By this argument a member is known, to the guardian too.
+fn data_argument(folder: &Path) -> String {
+    format!("--dbpath={}", data(folder).display())
+}
+
+/// The process that runs on the data in `folder`, whoever has started it.
+pub(crate) fn find(folder: &Path) -> Option<u32> {
+    let argument = data_argument(folder);
+    let runs_here = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|it| *it == 0)
+            .any(|it| it == argument.as_bytes())
+    };
+    fs::read_dir("/proc")
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .find(runs_here)
 }
 
 /// Where a member writes its log.

@@ -1,7 +1,7 @@
 //! The role of the service, as the service wrote it down, and the user that has it.
 
 use mongodb::{
-    Database,
+    Client, Database,
     bson::{Document, doc},
     error::{Error, ErrorKind},
 };
@@ -58,8 +58,23 @@ pub(crate) async fn ensure_service_user(
     create_or_update(database, "User", USER, &user).await
 }
 
+/// Creates the user that may do everything, or gives it this password. As many members know it
+/// when this returns.
+pub(crate) async fn ensure_root(
+    client: &Client,
+    password: &str,
+    members: usize,
+) -> Result<(), SetError> {
+    let user = doc! {
+        "pwd": password,
+        "roles": ["root"],
+        "writeConcern": write_concern(members),
+    };
+    create_or_update(&client.database("admin"), "User", "root", &user).await
+}
+
 /// A write that as many members have as there are: a login goes to any of them.
-pub(crate) fn write_concern(members: usize) -> Document {
+fn write_concern(members: usize) -> Document {
     let members = i32::try_from(members).unwrap_or(i32::MAX);
     doc! {"w": members, "wtimeout": 30_000}
 }

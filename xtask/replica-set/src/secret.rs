@@ -4,6 +4,9 @@ use std::iter;
 
 use rand::{Rng, distr::Alphanumeric};
 
+pub(crate) const KEY_LENGTH: usize = 64;
+pub(crate) const PASSWORD_LENGTH: usize = 24;
+
 /// Letters and digits: valid in a key file, and in a connection string without escapes.
 pub(crate) fn random(length: usize) -> String {
     let mut source = rand::rng();

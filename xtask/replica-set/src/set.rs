@@ -14,7 +14,6 @@ use futures::future::join_all;
 use mongodb::{
     Client,
     bson::{Document, doc},
-    options::ClientOptions,
 };
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
@@ -29,12 +28,6 @@ use crate::{
 
 /// The database that [`ReplicaSet::url`] names.
 const DATABASE: &str = "sessionstore";
-
-/// The number of the state `PRIMARY`.
-const PRIMARY: i32 = 1;
-
-const KEY_LENGTH: usize = 64;
-const PASSWORD_LENGTH: usize = 24;
 
 /// A running replica set. It is gone, with all its data, when the value is dropped or the process
 /// ends, however it ends.
@@ -64,22 +57,24 @@ impl ReplicaSet {
         let binary = fetched_mongod().await?;
         let (folder, afterwards) = folder::make(options.folder.as_deref())?;
         let guardian = Guardian::start(&folder, afterwards)?;
-        let key = secret::random(KEY_LENGTH);
+        let key = secret::random(secret::KEY_LENGTH);
         let name = format!("test-{}", secret::random(6));
         let launch = Arc::new(Launch {
             binary,
             set_name: name.clone(),
             key_file: folder::write_key(&folder, &key)?,
-            parameters: [process::PARAMETERS, process::TEST_PARAMETERS].concat(),
+            parameters: process::TEST_PARAMETERS.to_vec(),
         });
         let members = bootstrap::start_members(&options, &folder, &launch, &key).await?;
-        bootstrap::initiate(&members, &name, &options).await?;
+        let ports = ports_of(&members);
+        bootstrap::initiate(members[0].client(), &ports, &name, options.election).await?;
         let primary = primary_of(&members).await?;
 
-        let root_password = secret::random(PASSWORD_LENGTH);
-        let service_password = secret::random(PASSWORD_LENGTH);
-        bootstrap::create_root(&members[primary], &root_password, members.len()).await?;
-        let admin = admin_client(&url::of_root(&hosts(&members), &name, &root_password)).await?;
+        let root_password = secret::random(secret::PASSWORD_LENGTH);
+        let service_password = secret::random(secret::PASSWORD_LENGTH);
+        role::ensure_root(members[primary].client(), &root_password, members.len()).await?;
+        let admin =
+            background::client(&url::of_root(&hosts(&members), &name, &root_password)).await?;
         let mut set = Self {
             members,
             name,
@@ -180,8 +175,7 @@ impl ReplicaSet {
     ///
     /// [`SetError::System`] when there are no ports left.
     pub fn proxies(&self) -> Result<ProxyGroup, SetError> {
-        let members: Vec<u16> = self.members.iter().map(Member::port).collect();
-        ProxyGroup::start(&members, &self.direct_url(DATABASE))
+        ProxyGroup::start(&ports_of(&self.members), &self.direct_url(DATABASE))
     }
 
     /// The number of the primary: it says so itself, and a majority agrees. Waits until there is
@@ -231,11 +225,8 @@ impl ReplicaSet {
         until("a member that answers", limits::SET, async || {
             let answers = ask_all(&self.members, doc! {"replSetGetStatus": 1}).await;
             let answers: Vec<Document> = answers.into_iter().flatten().collect();
-            let is_primary =
-                |it: &&Document| it.get_i32("myState").is_ok_and(|state| state == PRIMARY);
-            let best = answers.iter().find(is_primary).or(answers.first());
-            Ok(match best {
-                Some(answer) => Break(SetStatus::read(answer)),
+            Ok(match SetStatus::read(&answers) {
+                Some(status) => Break(status),
                 None => Continue("nobody answers".to_owned()),
             })
         })
@@ -288,10 +279,8 @@ async fn fetched_mongod() -> Result<PathBuf, SetError> {
     }
 }
 
-async fn admin_client(url: &str) -> Result<Client, SetError> {
-    let options = ClientOptions::parse(url).await?;
-    let _runtime = background::handle().enter();
-    Ok(Client::with_options(options)?)
+fn ports_of(members: &[Member]) -> Vec<u16> {
+    members.iter().map(Member::port).collect()
 }
 
 fn hosts(members: &[Member]) -> String {

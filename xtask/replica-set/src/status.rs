@@ -1,8 +1,11 @@
 //! How a set is, in the words of one of its members.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use mongodb::bson::{Bson, Document};
+
+/// The number of the state `PRIMARY`.
+const PRIMARY: i32 = 1;
 
 /// How a set is, in the words of one of its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,36 +37,55 @@ impl SetStatus {
         count("PRIMARY") == 1 && count("SECONDARY") + 1 == self.members.len()
     }
 
-    /// Reads the answer to `replSetGetStatus`; what is missing counts as unhealthy.
-    pub(crate) fn read(answer: &Document) -> Self {
-        let members: Vec<&Document> = answer
-            .get_array("members")
-            .map(|it| it.iter().filter_map(Bson::as_document).collect())
-            .unwrap_or_default();
-        let newest = members
-            .iter()
-            .find(|it| it.get_str("stateStr").is_ok_and(|it| it == "PRIMARY"))
-            .and_then(|it| applied(it));
-        let members = members.into_iter().map(|it| member(it, newest)).collect();
-        Self { members }
+    /// Reads several members' answers to `replSetGetStatus`: the primary's, or without one any,
+    /// but how far each member is in its own words, since what others know of it is old by a
+    /// heartbeat. `None` without an answer.
+    pub(crate) fn read(answers: &[Document]) -> Option<Self> {
+        let is_primary = |it: &&Document| it.get_i32("myState").is_ok_and(|it| it == PRIMARY);
+        let best = answers.iter().find(is_primary).or(answers.first())?;
+        let own: HashMap<&str, u32> = answers.iter().filter_map(own_progress).collect();
+        let progress = |row: &Document| {
+            let own = own.get(name(row)).copied();
+            own.or_else(|| applied(row))
+        };
+        let newest = rows(best)
+            .find(|row| state(row) == "PRIMARY")
+            .and_then(progress);
+        let members = rows(best).map(|row| MemberStatus {
+            host: name(row).to_owned(),
+            state: state(row).to_owned(),
+            healthy: row.get_f64("health").is_ok_and(|it| it > 0.0),
+            lag: newest
+                .zip(progress(row))
+                .map(|(newest, at)| Duration::from_secs(newest.saturating_sub(at).into())),
+        });
+        Some(Self {
+            members: members.collect(),
+        })
     }
 }
 
-fn member(member: &Document, newest: Option<u32>) -> MemberStatus {
-    let behind = |newest: u32| applied(member).map(|it| newest.saturating_sub(it));
-    MemberStatus {
-        host: member.get_str("name").unwrap_or_default().to_owned(),
-        state: member.get_str("stateStr").unwrap_or_default().to_owned(),
-        healthy: member.get_f64("health").is_ok_and(|it| it > 0.0),
-        lag: newest
-            .and_then(behind)
-            .map(|seconds| Duration::from_secs(seconds.into())),
-    }
+fn rows(answer: &Document) -> impl Iterator<Item = &Document> {
+    let rows = answer.get_array("members").into_iter().flatten();
+    rows.filter_map(Bson::as_document)
+}
+
+fn own_progress(answer: &Document) -> Option<(&str, u32)> {
+    let own = rows(answer).find(|row| row.get_bool("self").unwrap_or(false))?;
+    Some((name(own), applied(own)?))
+}
+
+fn name(row: &Document) -> &str {
+    row.get_str("name").unwrap_or_default()
+}
+
+fn state(row: &Document) -> &str {
+    row.get_str("stateStr").unwrap_or_default()
 }
 
 /// The second of the last operation that the member has applied.
-fn applied(member: &Document) -> Option<u32> {
-    let optime = member.get_document("optime").ok()?;
+fn applied(row: &Document) -> Option<u32> {
+    let optime = row.get_document("optime").ok()?;
     Some(optime.get_timestamp("ts").ok()?.time)
 }
 
@@ -73,46 +95,62 @@ mod tests {
 
     use super::*;
 
-    fn answer(states: [(&str, f64, u32); 3]) -> SetStatus {
-        let members: Vec<Document> = states
-            .iter()
-            .map(|(state, health, time)| {
-                let ts = Timestamp {
-                    time: *time,
-                    increment: 1,
-                };
-                doc! {"name": "h:1", "stateStr": *state, "health": *health, "optime": {"ts": ts}}
-            })
-            .collect();
-        SetStatus::read(&doc! {"members": members})
+    fn row(host: &str, (state, health, time): (&str, f64, u32)) -> Document {
+        let ts = Timestamp { time, increment: 1 };
+        doc! {"name": host, "stateStr": state, "health": health, "optime": {"ts": ts}}
+    }
+
+    fn answer(rows: [(&str, f64, u32); 3]) -> Document {
+        let [a, b, c] = rows;
+        doc! {"members": [row("a", a), row("b", b), row("c", c)]}
+    }
+
+    fn status(rows: [(&str, f64, u32); 3]) -> SetStatus {
+        SetStatus::read(&[answer(rows)]).unwrap()
+    }
+
+    fn lags(status: &SetStatus) -> Vec<Option<u64>> {
+        let members = status.members.iter();
+        members.map(|it| it.lag.map(|it| it.as_secs())).collect()
     }
 
     #[test]
     fn one_primary_that_all_follow_is_healthy() {
         let primary = ("PRIMARY", 1.0, 9);
         let secondary = ("SECONDARY", 1.0, 9);
-        assert!(answer([primary, secondary, secondary]).is_healthy());
-        assert!(!answer([secondary, secondary, secondary]).is_healthy());
-        assert!(!answer([primary, secondary, ("RECOVERING", 1.0, 9)]).is_healthy());
-        assert!(!answer([primary, secondary, ("SECONDARY", 0.0, 9)]).is_healthy());
+        assert!(status([primary, secondary, secondary]).is_healthy());
+        assert!(!status([secondary, secondary, secondary]).is_healthy());
+        assert!(!status([primary, secondary, ("RECOVERING", 1.0, 9)]).is_healthy());
+        assert!(!status([primary, secondary, ("SECONDARY", 0.0, 9)]).is_healthy());
     }
 
     #[test]
     fn lag_is_the_distance_to_the_primary() {
-        let status = answer([
-            ("SECONDARY", 1.0, 7),
+        let behind = ("SECONDARY", 1.0, 7);
+        let primary = ("PRIMARY", 1.0, 9);
+        let status = status([behind, primary, ("SECONDARY", 1.0, 9)]);
+        assert_eq!(lags(&status), [Some(2), Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn a_member_knows_best_how_far_it_is() {
+        let mut by_primary = answer([
             ("PRIMARY", 1.0, 9),
-            ("SECONDARY", 1.0, 9),
+            ("SECONDARY", 1.0, 2),
+            ("SECONDARY", 1.0, 2),
         ]);
-        let lags: Vec<_> = status.members.iter().map(|it| it.lag).collect();
-        let seconds = |it| Some(Duration::from_secs(it));
-        assert_eq!(lags, [seconds(2), seconds(0), seconds(0)]);
+        let mut own = row("b", ("SECONDARY", 1.0, 9));
+        own.insert("self", true);
+        let by_itself = doc! {"myState": 2, "members": [own]};
+        by_primary.insert("myState", PRIMARY);
+        let status = SetStatus::read(&[by_itself, by_primary]).unwrap();
+        assert_eq!(lags(&status), [Some(0), Some(0), Some(7)]);
     }
 
     #[test]
     fn without_a_primary_there_is_no_lag() {
         let secondary = ("SECONDARY", 1.0, 9);
-        let status = answer([secondary, secondary, secondary]);
-        assert!(status.members.iter().all(|it| it.lag.is_none()));
+        let status = status([secondary, secondary, secondary]);
+        assert_eq!(lags(&status), [None, None, None]);
     }
 }

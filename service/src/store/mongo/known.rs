@@ -27,6 +27,16 @@ pub(super) struct Log {
     pub(super) terminal: Option<Terminal>,
 }
 
+impl Log {
+    /// The place of its last record; 0 without any.
+    pub(super) fn tail(&self) -> u64 {
+        match &self.terminal {
+            Some(terminal) => terminal.seq.get(),
+            None => self.events,
+        }
+    }
+}
+
 /// Sessions as they are known at one moment of the set.
 pub(super) struct Finding {
     pub(super) sessions: HashMap<SessionId, Found>,

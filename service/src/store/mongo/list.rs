@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use futures::FutureExt;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::ServerAddress;
 use tokio::time::Instant;
 
 use crate::domain::{
@@ -14,6 +16,7 @@ use crate::store::mongo::codec::{self, SessionDocument};
 use crate::store::mongo::error::CallError;
 use crate::store::mongo::known::{self, Asked, Found};
 use crate::store::mongo::link::{Link, Reply};
+use crate::store::mongo::read::first_answer;
 use crate::store::mongo::schema;
 use crate::store::mongo::write::FollowUps;
 use crate::store::{SessionPage, StoreError};
@@ -25,18 +28,26 @@ pub(super) async fn read(
     let link = store.link();
     let deadline = link.deadline();
     let command = command(query);
-    if query.consistency == Consistency::Eventual
-        && let Some(member) = store.replicas().choose(&link.topology.view())
-    {
-        match link.read_from(&member, &command, None, deadline).await {
-            Ok(reply) => return Ok(page(query, stored_sessions(&reply)?)),
-            Err(error) => {
-                tracing::debug!(%error, %member, "a secondary gave no list");
-                store.replicas().avoid(&member);
+    let reply = if query.consistency == Consistency::Eventual {
+        let command = &command;
+        let ask = |member: Option<ServerAddress>| {
+            async move {
+                let reply = match &member {
+                    Some(member) => link.read_from(member, command, None, deadline).await,
+                    None => link.read(command, deadline).await,
+                };
+                (reply, member)
             }
+            .boxed()
+        };
+        let (reply, member) = first_answer(store, ask).await?;
+        if member.is_some() {
+            return Ok(page(query, stored_sessions(&reply)?));
         }
-    }
-    let reply = link.read(&command, deadline).await?;
+        reply
+    } else {
+        link.read(&command, deadline).await?
+    };
     let sessions = stored_sessions(&reply)?;
     let behind = behind_their_logs(link, &sessions, deadline).await?;
     Ok(corrected(page(query, sessions), query, behind))

@@ -6,8 +6,8 @@
 //! primary where a log ends and take its events from a secondary that is proven to know as much.
 //!
 //! `topology` knows who is primary, `link` sends one command and says when an answer may be
-//! trusted, `schema` proves the indexes, `codec` and `bson_text` are the documents. `known`,
-//! `write`, `read` with `page` and `replicas`, `list`, `update`, `erase` and `watch` are one
+//! trusted, `schema` proves the indexes, `codec` and `bson_text` are the documents. `known`
+//! with `finder`, `write`, `read` with `page` and `replicas`, `list`, `update`, `erase` and `watch` are one
 //! operation each, `keeper` and `sweep` what runs without being asked.
 
 mod bson_text;
@@ -15,6 +15,7 @@ mod codec;
 mod connect;
 mod erase;
 mod error;
+mod finder;
 mod keeper;
 mod known;
 mod link;
@@ -51,6 +52,7 @@ pub use connect::{ConnectError, Settings};
 pub use link::Patience;
 pub use metrics::MongoMetrics;
 
+use finder::Finder;
 use keeper::State;
 use link::Link;
 use replicas::Replicas;
@@ -62,6 +64,7 @@ pub struct MongoStore(Arc<Inner>);
 
 struct Inner {
     link: Arc<Link>,
+    finder: Arc<Finder>,
     replicas: Replicas,
     state: Receiver<State>,
     /// What runs without being asked ends with the store.
@@ -87,9 +90,11 @@ impl MongoStore {
     ) -> Result<Self, ConnectError> {
         let (link, replicas) = connect::link(url, &settings, metrics).await?;
         let link = Arc::new(link);
+        let finder = Finder::new(Arc::clone(&link));
         let (state, keeper) = keeper::start(Arc::clone(&link));
         Ok(Self(Arc::new(Inner {
             link,
+            finder,
             replicas,
             state,
             keeper,
@@ -98,6 +103,10 @@ impl MongoStore {
 
     fn link(&self) -> &Link {
         &self.0.link
+    }
+
+    fn finder(&self) -> &Arc<Finder> {
+        &self.0.finder
     }
 
     fn replicas(&self) -> &Replicas {

@@ -3,6 +3,9 @@
 
 use std::pin::pin;
 
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use mongodb::bson::{Document, Timestamp, doc};
 use mongodb::options::ServerAddress;
 use tokio::time::Instant;
@@ -76,10 +79,8 @@ pub(super) async fn event(
         "singleBatch": true,
     };
     if consistency == Consistency::Eventual
-        && let Some(member) = store.replicas().choose(&link.topology.view())
-        && let Ok((Some(found), _)) =
-            known::find_one(link, id, Asked::Member(&member), deadline).await
-        && !found.is_erased()
+        && let Ok(standing) = standing(store, id, consistency, deadline).await
+        && let Some(member) = standing.member
         && let Ok(reply) = link.read_from(&member, &command, None, deadline).await
         && let Some(event) = only_event(id, &reply)?
     {
@@ -116,32 +117,34 @@ async fn standing(
     deadline: Instant,
 ) -> Result<Standing, ReadError> {
     let link = store.link();
-    if consistency == Consistency::Eventual
-        && let Some(member) = store.replicas().choose(&link.topology.view())
-    {
-        match known::find_one(link, id, Asked::Member(&member), deadline).await {
-            Ok((Some(found), at)) => {
-                let (session, log) = found.into_session()?;
-                return Ok(Standing {
-                    session,
-                    log,
-                    at,
-                    member: Some(member),
-                });
+    if consistency == Consistency::Eventual {
+        let ask = |member: Option<ServerAddress>| {
+            async move {
+                let asked = member.as_ref().map_or(Asked::Primary, Asked::Member);
+                let found = known::find_one(link, id, asked, deadline).await;
+                (found, member)
             }
-            // A secondary may not know it yet.
-            Ok((None, _)) => {}
-            Err(error) => {
-                tracing::debug!(%error, %member, "a secondary did not answer");
-                store.replicas().avoid(&member);
-            }
+            .boxed()
+        };
+        let ((found, at), member) = first_answer(store, ask).await.map_err(store_error)?;
+        // A secondary may not know it yet.
+        if let Some(found) = found {
+            let (session, log) = found.into_session()?;
+            return Ok(Standing {
+                session,
+                log,
+                at,
+                member,
+            });
         }
     }
     loop {
-        let (found, at) = known::find_one(link, id, Asked::Primary, deadline)
+        let (found, at) = store
+            .finder()
+            .find(id, deadline)
             .await
             .map_err(store_error)?;
-        let tail = found.as_ref().map_or(0, |found| found.log().events);
+        let tail = found.as_ref().map_or(0, |found| found.log().tail());
         if consistency == Consistency::Linearizable
             && !is_still_the_end(link, id, tail, found.is_some(), deadline).await?
         {
@@ -155,6 +158,41 @@ async fn standing(
             member: None,
         });
     }
+}
+
+/// What was answered, and by which secondary; `None` is the primary.
+type Answer<T> = (Result<T, CallError>, Option<ServerAddress>);
+
+/// Asks one secondary; when it takes long or fails, also the next one, and the primary (`None`)
+/// at last. The first answer counts, and who gave it.
+pub(super) async fn first_answer<'a, T>(
+    store: &MongoStore,
+    ask: impl Fn(Option<ServerAddress>) -> BoxFuture<'a, Answer<T>> + Send,
+) -> Result<(T, Option<ServerAddress>), CallError> {
+    let (link, replicas) = (store.link(), store.replicas());
+    let mut asked = FuturesUnordered::new();
+    let view = link.topology.view();
+    for _ in &view.secondaries {
+        let Some(member) = replicas.choose(&view) else {
+            break;
+        };
+        asked.push(ask(Some(member.clone())));
+        match tokio::time::timeout(link.patience.hedge, asked.next()).await {
+            Ok(Some((Ok(answer), member))) => return Ok((answer, member)),
+            Ok(_) => tracing::debug!(%member, "a secondary failed"),
+            Err(_) => tracing::debug!(%member, "a secondary takes long"),
+        }
+        replicas.avoid(&member);
+    }
+    asked.push(ask(None));
+    let mut last = CallError::NotDone("nobody was asked".to_owned());
+    while let Some((answer, member)) = asked.next().await {
+        match answer {
+            Ok(answer) => return Ok((answer, member)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Asks for exactly the record after the last one, in the way that proves that the primary still
@@ -179,7 +217,6 @@ async fn is_still_the_end(
     let reply = link.read_linearizable(&command, deadline).await;
     let reply = reply.map_err(store_error)?;
     let is_there = reply.first().map_err(StoreError::from)?.is_some();
-    // The terminal record is the last one; nothing comes after it.
     Ok(!is_there)
 }
 

@@ -32,7 +32,8 @@ impl Replicas {
         }
     }
 
-    /// The next secondary to ask; `None` if there is none that is worth it.
+    /// The next secondary to ask; `None` if there is none that is worth it. Without a primary,
+    /// nobody rests.
     pub(super) fn choose(&self, view: &View) -> Option<ServerAddress> {
         if !self.is_wanted || view.secondaries.is_empty() {
             return None;
@@ -44,7 +45,7 @@ impl Replicas {
         let count = view.secondaries.len();
         (0..count)
             .map(|step| &view.secondaries[(turn + step) % count])
-            .find(|member| !resting.contains_key(*member))
+            .find(|member| view.term.is_none() || !resting.contains_key(*member))
             .cloned()
     }
 
@@ -65,7 +66,7 @@ mod tests {
     fn view(members: &[&str]) -> View {
         View {
             secondaries: members.iter().map(|host| address(host)).collect(),
-            ..View::default()
+            ..View::reigned_by("p")
         }
     }
 
@@ -90,6 +91,17 @@ mod tests {
         assert_eq!(replicas.choose(&view), None);
         tokio::time::advance(REST).await;
         assert!(replicas.choose(&view).is_some());
+    }
+
+    #[test]
+    fn without_a_primary_a_slow_secondary_is_better_than_none() {
+        let replicas = Replicas::new(true);
+        let orphans = View {
+            term: None,
+            ..view(&["a"])
+        };
+        replicas.avoid(&address("a"));
+        assert_eq!(replicas.choose(&orphans), Some(address("a")));
     }
 
     #[test]

@@ -5,8 +5,10 @@ use tokio::time::Instant;
 
 use crate::domain::{Document as Json, Session, SessionId};
 use crate::store::mongo::bson_text;
+use crate::store::mongo::error::CallError;
 use crate::store::mongo::known::{self, Asked};
 use crate::store::mongo::link::{Link, pause_after, settled};
+use crate::store::mongo::write::FollowUps;
 use crate::store::{ReadError, SessionChange, StoreError, UpdateError};
 
 pub(super) async fn update(
@@ -49,10 +51,15 @@ pub(super) async fn update(
     }
 }
 
+/// The session as it is; its document too, which may have missed its closing: a change that builds
+/// on what readers are told would not match it.
 async fn current(link: &Link, id: &SessionId, deadline: Instant) -> Result<Session, UpdateError> {
+    let failed = |error: CallError| UpdateError::Store(error.into());
     let found = known::find_one(link, id, Asked::Primary, deadline).await;
-    let (found, _) = found.map_err(|error| UpdateError::Store(error.into()))?;
-    match found.ok_or(UpdateError::Absent)?.into_session() {
+    let found = found.map_err(failed)?.0.ok_or(UpdateError::Absent)?;
+    let behind = FollowUps::of([(id, &found)]);
+    behind.write(link, deadline).await.map_err(failed)?;
+    match found.into_session() {
         Ok((session, _)) => Ok(session),
         Err(ReadError::Absent) => Err(UpdateError::Absent),
         Err(ReadError::Erased) => Err(UpdateError::Erased),

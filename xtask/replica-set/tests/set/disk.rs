@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt};
 
 use sessionstore_replica_set::{Options, ReplicaSet, SetError};
 
-use crate::{exclusive, hasty_client, store};
+use crate::{eventually, exclusive, hasty_client, store};
 
 #[tokio::test]
 async fn a_primary_with_a_full_disk_is_replaced_and_comes_back_with_space() {
@@ -23,12 +23,17 @@ async fn a_primary_with_a_full_disk_is_replaced_and_comes_back_with_space() {
 
     set.member(first).fill_disk().unwrap();
     // Journal files are made ahead, so the first writes may still find room.
-    while set.member(first).is_running() {
+    eventually("the member ends", async || {
         let _ = store(&client).await;
-    }
+        !set.member(first).is_running()
+    })
+    .await;
     let second = set.primary().await.unwrap();
     assert_ne!(first, second);
-    while store(&client).await.is_err() {}
+    eventually("a document is stored", async || {
+        store(&client).await.is_ok()
+    })
+    .await;
 
     set.member(first).free_disk().unwrap();
     set.member(first).restart().await.unwrap();

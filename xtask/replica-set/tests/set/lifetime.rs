@@ -5,10 +5,11 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use sessionstore_replica_set::{Member, Options, ReplicaSet, SetError};
+
+use crate::eventually;
 
 /// Set for the process that owns the set which is to outlive it, and does not.
 const OWNER: &str = "REPLICA_SET_TEST_OWNER";
@@ -55,9 +56,10 @@ async fn nothing_is_left_when_the_owner_is_killed() {
 
     owner.kill().unwrap();
     owner.wait().unwrap();
-    while pids.iter().any(|it| exists(*it)) || folder.exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("nothing is left", async || {
+        !pids.iter().any(|it| exists(*it)) && !folder.exists()
+    })
+    .await;
 }
 
 /// Has a set, with one member frozen, until it is killed.

@@ -9,6 +9,7 @@ mod lifetime;
 mod members;
 mod proxies;
 mod role;
+mod standing;
 
 use std::time::Duration;
 
@@ -26,6 +27,17 @@ async fn exclusive() -> MutexGuard<'static, &'static ReplicaSet> {
     let set = set.lock().await;
     set.wait_until_healthy().await.unwrap();
     set
+}
+
+/// Waits for what must come true sooner or later; fails the test after a minute.
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let come_true = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), come_true).await;
+    assert!(in_time.is_ok(), "waited in vain: {what}");
 }
 
 /// A driver that gives up soon, so that a test of a failure is short.

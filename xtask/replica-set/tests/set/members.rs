@@ -1,14 +1,12 @@
 //! Members die, freeze, hand over and lag.
 
-use std::time::Duration;
-
 use mongodb::{
     Client,
     bson::{Document, doc},
 };
 use sessionstore_replica_set::{ReplicaSet, SetError};
 
-use crate::{exclusive, hasty_client, store};
+use crate::{eventually, exclusive, hasty_client, store};
 
 /// What a member itself has, asked without the set.
 async fn count_at(set: &ReplicaSet, member: usize, database: &str) -> u64 {
@@ -97,9 +95,23 @@ async fn a_secondary_that_is_held_back_lags_until_it_is_let_go() {
     assert_eq!(count_at(&set, held, &database).await, 0);
 
     set.member(held).let_go().await.unwrap();
-    while count_at(&set, held, &database).await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the secondary catches up", async || {
+        count_at(&set, held, &database).await == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_secondary_can_be_held_back_again() {
+    let set = exclusive().await;
+    let (client, database) = fresh(&set).await;
+    let held = set.secondaries().await.unwrap()[0];
+    set.member(held).hold_back().await.unwrap();
+    set.member(held).let_go().await.unwrap();
+    set.member(held).hold_back().await.unwrap();
+    store(&client).await.unwrap();
+    assert_eq!(count_at(&set, held, &database).await, 0);
+    set.member(held).let_go().await.unwrap();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use mongodb::{Client, bson::doc};
 use sessionstore_replica_set::{Cut, Options, ProxyGroup, ReplicaSet};
 use tokio::time::Instant;
 
-use crate::{exclusive, hasty_client, store};
+use crate::{eventually, exclusive, hasty_client, store};
 
 const MEMBERS: [usize; 3] = [0, 1, 2];
 
@@ -16,7 +16,7 @@ async fn client_through(set: &ReplicaSet, proxies: &ProxyGroup) -> Client {
 }
 
 async fn store_until_it_works(client: &Client) {
-    while store(client).await.is_err() {}
+    eventually("a document is stored", async || store(client).await.is_ok()).await;
 }
 
 /// Cuts off a client that has met all members, so that it would have left the proxies long ago if

@@ -134,10 +134,10 @@ impl Gaps {
         Self(moments)
     }
 
-    /// The longest one that touches this span.
+    /// The longest one, as far as it is in this span.
     fn longest(&self, from: Moment, to: Moment) -> Moment {
         let gaps = self.0.windows(2).filter_map(|pair| match pair {
-            [start, end] if *end > from && *start < to => Some(end.since(*start)),
+            [start, end] => Some((*end).min(to).since((*start).max(from))),
             _ => None,
         });
         gaps.max().unwrap_or_default()
@@ -211,5 +211,51 @@ impl fmt::Display for Report {
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(kind: FaultKind, began: u64, recovered: u64) -> Fault {
+        Fault {
+            kind,
+            target: "a member".to_owned(),
+            process: None,
+            began: Moment(began),
+            mended: Moment(recovered),
+            recovered: Moment(recovered),
+        }
+    }
+
+    #[test]
+    fn a_pause_belongs_to_the_fault_in_whose_time_it_is() {
+        let faults = [
+            fault(FaultKind::HoldBack, 100, 200),
+            fault(FaultKind::KillPrimary, 300, 500),
+        ];
+        let acknowledged = (0..290).step_by(10).chain([400, 410, 500, 600]);
+        let gaps = Gaps::of(acknowledged.map(Moment));
+        let pauses = pauses(&faults, Moment(600), &gaps);
+        assert_eq!(pauses[&FaultKind::HoldBack], [Moment(20)]);
+        assert_eq!(pauses[&FaultKind::KillPrimary], [Moment(100)]);
+    }
+
+    #[test]
+    fn a_run_of_nothing_is_not_enough() {
+        let history = History {
+            run: crate::history::Run {
+                format: String::new(),
+                seed: 0,
+                processes: 1,
+                deadline: Moment(1),
+                slack: Moment(1),
+            },
+            operations: Vec::new(),
+            streams: Vec::new(),
+            faults: Vec::new(),
+        };
+        assert!(!Report::of(&history).is_enough());
     }
 }

@@ -145,7 +145,8 @@ impl Gaps {
 }
 
 fn median(sorted: &[Moment]) -> Moment {
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+    let middle = sorted.len().saturating_sub(1) / 2;
+    sorted.get(middle).copied().unwrap_or_default()
 }
 
 fn seconds(moment: Moment) -> String {

@@ -103,7 +103,7 @@ impl Episode {
             faults.push(second);
         }
         Self {
-            quiet: millis(rng, 3_000, 4_500),
+            quiet: millis(rng, 3_000, 4_000),
             faults,
         }
     }
@@ -129,13 +129,13 @@ impl Planned {
 }
 
 /// From the shortest to the longest, in milliseconds: the primary is away long enough for an
-/// election, or short enough for none.
+/// election, or short enough for none; a majority long enough for requests to wait in vain, or not.
 fn lengths(kind: FaultKind) -> (u64, u64) {
     match kind {
         FaultKind::FreezePrimary => (1_500, 8_000),
         FaultKind::KillPrimary => (1_000, 7_000),
         FaultKind::StepDown => (0, 1),
-        FaultKind::LoseMajority => (3_000, 6_000),
+        FaultKind::LoseMajority => (4_000, 14_000),
         FaultKind::KillService | FaultKind::RestartService => (0, 2_000),
         FaultKind::FreezeService => (500, 4_000),
         FaultKind::KillSecondary

@@ -37,19 +37,11 @@ pub(crate) fn build_server() -> anyhow::Result<PathBuf> {
     )
 }
 
-/// Builds the service together with another package and returns the binary of the service; those
-/// of the other package are in the same folder.
-pub(crate) fn build_with_server(package: &str) -> anyhow::Result<PathBuf> {
-    build(
-        "sessionstore",
-        [
-            "build",
-            "--package",
-            "sessionstore-service",
-            "--package",
-            package,
-        ],
-    )
+/// Builds all programs of the workspace and returns the binary of the service; the others are in
+/// the same folder. All of them, so that dependencies have the features that the tests need too,
+/// and are not compiled twice.
+pub(crate) fn build_programs() -> anyhow::Result<PathBuf> {
+    build("sessionstore", ["build", "--workspace", "--bins"])
 }
 
 /// Builds all tests of the workspace and returns the binary of the service that goes with them.

@@ -25,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let server = cargo::build_with_server("sessionstore-chaos")?;
+    let server = cargo::build_programs()?;
     let is_about_files = args.options.first().is_some_and(|it| it == "check");
     let mut command = program(&server)?;
     if !is_about_files {

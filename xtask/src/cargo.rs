@@ -37,6 +37,21 @@ pub(crate) fn build_server() -> anyhow::Result<PathBuf> {
     )
 }
 
+/// Builds the service together with another package and returns the binary of the service; those
+/// of the other package are in the same folder.
+pub(crate) fn build_with_server(package: &str) -> anyhow::Result<PathBuf> {
+    build(
+        "sessionstore",
+        [
+            "build",
+            "--package",
+            "sessionstore-service",
+            "--package",
+            package,
+        ],
+    )
+}
+
 /// Builds all tests of the workspace and returns the binary of the service that goes with them.
 ///
 /// One build for both: a build of the service alone has other dependency features than a build

@@ -5,6 +5,7 @@
 
 mod bench;
 mod cargo;
+mod chaos;
 mod deny;
 mod dev;
 mod dialogues;
@@ -47,6 +48,7 @@ enum Chore {
     Dialogues(dialogues::Args),
     Schemathesis(schemathesis::Args),
     Sim(sim::Args),
+    Chaos(chaos::Args),
     Generate(generate::Args),
     Bench(bench::Args),
     Deny(deny::Args),
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Dialogues(args) => dialogues::run(&args),
         Chore::Schemathesis(args) => schemathesis::run(&args),
         Chore::Sim(args) => sim::run(&args),
+        Chore::Chaos(args) => chaos::run(&args),
         Chore::Generate(args) => generate::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Deny(args) => deny::run(&args),

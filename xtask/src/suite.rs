@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use crate::{
     cargo::{self, cargo},
-    deny, dialogues, generate, process, schemathesis, sim,
+    chaos, deny, dialogues, generate, process, schemathesis, sim,
     tally::Tally,
 };
 
@@ -50,6 +50,8 @@ enum Step {
     Test,
     /// Simulated histories of the committer with failures
     Sim,
+    /// Two minutes of dying members and processes: nothing is lost
+    Chaos,
     /// Real dialogues: imported twice, exported, compared
     Dialogues,
     /// Generated requests against the OpenAPI document
@@ -126,6 +128,7 @@ impl Suite {
             Step::Generate => self.with_server(generate::check),
             Step::Test => self.workspace_tests(),
             Step::Sim => count(&mut sim::simulation(Some(self.seeds), None)),
+            Step::Chaos => self.with_server(chaos::check),
             Step::Dialogues => self.with_server(dialogues::verify),
             Step::Schemathesis => self.with_server(schemathesis::check),
             Step::Deny => one(deny::check(deny::Advisories::Skip)),

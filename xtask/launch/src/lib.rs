@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -156,6 +156,15 @@ impl Server {
     /// The last few lines of the log, for a message about a failure.
     pub fn log_end(&self) -> String {
         end_of(&self.log)
+    }
+
+    /// How it has ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not know the process.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
     }
 
     /// Ends the server with SIGKILL and waits until it is gone: its ports and its store are free.

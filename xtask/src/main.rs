@@ -6,6 +6,7 @@
 mod bench;
 mod cargo;
 mod deny;
+mod deployment;
 mod dev;
 mod dialogues;
 mod generate;

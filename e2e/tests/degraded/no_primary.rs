@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use futures::{FutureExt, future::join_all};
 use serde_json::json;
 use sessionstore_e2e::{
     client::{Api, Reply},
@@ -21,18 +22,17 @@ async fn strong_calls(api: &Api, session: &Session) -> Vec<Reply> {
     let patch = json!({ "language": "fr" });
     let late = event("late");
     let linearizable = [("consistency", "linearizable")];
-    let calls = futures::join!(
-        session.get(&[]),
-        session.events(&linearizable),
-        session.event("e1"),
-        api.sessions(&[]),
-        new.create(),
-        session.append(&late),
-        session.patch(&patch),
-        session.complete(),
-    );
-    let (a, b, c, d, e, f, g, h) = calls;
-    vec![a, b, c, d, e, f, g, h]
+    let calls = [
+        session.get(&[]).boxed(),
+        session.events(&linearizable).boxed(),
+        session.event("e1").boxed(),
+        api.sessions(&[]).boxed(),
+        new.create().boxed(),
+        session.append(&late).boxed(),
+        session.patch(&patch).boxed(),
+        session.complete().boxed(),
+    ];
+    join_all(calls).await
 }
 
 #[tokio::test]

@@ -188,12 +188,12 @@ async fn patches_of_three_processes_lose_no_change() {
     let processes = Processes::three().await;
     let api = processes.api();
     let session = api.new_session().await;
-    let fields = all_at_once(24, async |n| {
+    let fields = all_at_once(48, async |n| {
         let patch = json!({ "metadata": { format!("field {n}"): n } });
         session.patch(&patch).await.status
     })
     .await;
     assert!(fields.iter().all(|status| *status == 200), "{fields:?}");
     let metadata = session.current().await["metadata"].clone();
-    assert_eq!(metadata.as_object().unwrap().len(), 24);
+    assert_eq!(metadata.as_object().unwrap().len(), 48);
 }

@@ -65,6 +65,13 @@ pub(crate) async fn unhurt() -> RwLockReadGuard<'static, &'static ReplicaSet> {
 pub(crate) async fn hurting(test: impl AsyncFnOnce(&ReplicaSet)) {
     let set = set().await.write().await;
     let result = AssertUnwindSafe(test(&set)).catch_unwind().await;
+    if result.is_err() {
+        // What the members say of it, before it is mended.
+        eprintln!("{:?}", set.status().await);
+        for member in set.members() {
+            eprintln!("{}: {}", member.host(), member.log_end());
+        }
+    }
     heal(&set).await;
     if let Err(panic) = result {
         resume_unwind(panic);

@@ -47,6 +47,12 @@ impl Api {
         Self::of(Target::shared().await)
     }
 
+    /// A client of one process of that service, always the same: what a process tells of itself
+    /// is about what was sent to it.
+    pub async fn one_process() -> Self {
+        Self::of(Target::shared().await.one_process())
+    }
+
     /// A client of the service at `target`.
     pub fn of(target: Target) -> Self {
         static PROVIDER: Once = Once::new();
@@ -124,7 +130,7 @@ impl Api {
     /// GETs a path of the admin port. Its answers are those of an operations tool, not of the API:
     /// none of the API's promises is asserted.
     pub async fn admin(&self, path: &str) -> Reply {
-        let Some(base) = &self.target.admin_url else {
+        let Some(base) = self.target.admin_url() else {
             panic!("SESSIONSTORE_E2E_ADMIN_URL must be set beside SESSIONSTORE_E2E_URL");
         };
         let request = self.http.get(format!("{base}{path}"));
@@ -136,7 +142,7 @@ impl Api {
     /// A request that is sent by [`Self::send`] or one of its kin.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
-            .request(method, format!("{}{path}", self.target.url))
+            .request(method, format!("{}{path}", self.target.url()))
     }
 
     /// Sends a request and asserts what holds for every answer.

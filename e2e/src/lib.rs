@@ -4,8 +4,10 @@
 //!
 //! Nothing here uses the service's code: the suite is written from the HTTP contract alone, so
 //! that it runs against any backend and any URL. The promises themselves are in `tests/contract`
-//! (any URL: `SESSIONSTORE_E2E_URL` and `SESSIONSTORE_E2E_ADMIN_URL`, or a server it starts) and
-//! `tests/process` (always a binary of its own: `SESSIONSTORE_BIN`, or one it builds).
+//! (any URL: `SESSIONSTORE_E2E_URL` and `SESSIONSTORE_E2E_ADMIN_URL`, or a server it starts; for a
+//! service of several processes the URLs of all, with commas between them) and in
+//! `tests/process`, `tests/three_processes` and `tests/degraded` (always binaries of their own:
+//! `SESSIONSTORE_BIN`, or one they build; the last two on MongoDB replica sets that they start).
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -16,7 +18,9 @@
 pub mod binary;
 pub mod client;
 pub mod log;
+pub mod metrics;
 pub mod problem;
+pub mod processes;
 pub mod raw;
 pub mod sample;
 pub mod server;

@@ -13,10 +13,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the public port.
+    /// Connects to the public port of the process whose turn it is.
     pub async fn open(target: &Target) -> Self {
         let address = target
-            .url
+            .url()
             .strip_prefix("http://")
             .expect("raw requests need plain http");
         let stream = TcpStream::connect(address)

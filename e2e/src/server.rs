@@ -16,6 +16,7 @@ use crate::{
     client::Api,
     log::{Log, field},
     target::Target,
+    until,
 };
 
 /// The binary, untouched by settings of whoever runs the tests.
@@ -27,12 +28,25 @@ pub fn command() -> Command {
 
 /// The binary, serving the embedded store in `folder` on free ports, logging JSON.
 pub fn serve_command(folder: &Path) -> Command {
+    let mut command = serve_anywhere();
+    command
+        .arg("--store-url")
+        .arg(format!("embedded:{}", folder.display()));
+    command
+}
+
+/// The binary, serving the store that `url` names on free ports, logging JSON.
+pub fn serve_on_command(url: &str) -> Command {
+    let mut command = serve_anywhere();
+    command.env("SESSIONSTORE_STORE_URL", url);
+    command
+}
+
+fn serve_anywhere() -> Command {
     let mut command = command();
     command
         .args(["--http-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"])
-        .args(["--log", "info", "--log-format", "json"])
-        .arg("--store-url")
-        .arg(format!("embedded:{}", folder.display()));
+        .args(["--log", "info", "--log-format", "json"]);
     command
 }
 
@@ -89,6 +103,13 @@ impl Server {
         Self::start_command(serve_command(folder)).await
     }
 
+    /// Starts a server on the store that `url` names and waits until it is ready.
+    pub async fn start_on(url: &str) -> Self {
+        let server = Self::start_command(serve_on_command(url)).await;
+        server.await_ready().await;
+        server
+    }
+
     /// Starts a server by a command of one's own and waits until it serves.
     pub async fn start_command(mut command: Command) -> Self {
         let mut child = command
@@ -106,9 +127,23 @@ impl Server {
         }
     }
 
+    /// Where this server is.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// A client for this server.
     pub fn api(&self) -> Api {
         Api::of(self.target.clone())
+    }
+
+    /// Waits until the server says that it is ready.
+    pub async fn await_ready(&self) {
+        let api = self.api();
+        until("readiness", async || {
+            api.admin("/readyz").await.status == 200
+        })
+        .await;
     }
 
     /// What the server has logged so far, and will.

@@ -24,6 +24,11 @@ impl Session {
         Self { api, id }
     }
 
+    /// The client that it is called by.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// The path of this session, with `rest` behind it.
     pub fn path(&self, rest: &str) -> String {
         format!("/v1/sessions/{}{rest}", segment(&self.id))

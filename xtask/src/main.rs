@@ -7,6 +7,7 @@ mod bench;
 mod cargo;
 mod chaos;
 mod deny;
+mod deployment;
 mod dev;
 mod dialogues;
 mod generate;

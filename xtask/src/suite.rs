@@ -13,7 +13,9 @@ use clap::ValueEnum;
 
 use crate::{
     cargo::{self, cargo},
-    chaos, deny, dialogues, generate, process, schemathesis, sim,
+    chaos, deny, deployment,
+    dialogues::{self, Backend},
+    generate, process, schemathesis, sim,
     tally::Tally,
 };
 
@@ -48,12 +50,16 @@ enum Step {
     Generate,
     /// All tests of the workspace
     Test,
+    /// The HTTP contract against three processes on one MongoDB replica set
+    ContractMongodb,
     /// Simulated histories of the committer with failures
     Sim,
     /// Two minutes of dying members and processes: nothing is lost
     Chaos,
     /// Real dialogues: imported twice, exported, compared
     Dialogues,
+    /// The same through two processes on a MongoDB replica set, and compared with the embedded store
+    DialoguesMongodb,
     /// Generated requests against the OpenAPI document
     Schemathesis,
     /// Licences and sources of all dependencies
@@ -127,9 +133,15 @@ impl Suite {
             )),
             Step::Generate => self.with_server(generate::check),
             Step::Test => self.workspace_tests(),
+            Step::ContractMongodb => self.contract_on_mongodb(),
             Step::Sim => count(&mut sim::simulation(Some(self.seeds), None)),
             Step::Chaos => self.with_server(chaos::check),
-            Step::Dialogues => self.with_server(dialogues::verify),
+            Step::Dialogues => {
+                self.with_server(|server| dialogues::verify(server, Backend::Embedded))
+            }
+            Step::DialoguesMongodb => {
+                self.with_server(|server| dialogues::verify(server, Backend::Mongodb))
+            }
             Step::Schemathesis => self.with_server(schemathesis::check),
             Step::Deny => one(deny::check(deny::Advisories::Skip)),
         }
@@ -141,6 +153,13 @@ impl Suite {
         };
         let tests = cargo(["test", "--workspace", "--no-fail-fast"]);
         count(&mut cargo::with_server(tests, server))
+    }
+
+    fn contract_on_mongodb(&self) -> anyhow::Result<Tally> {
+        match self.server() {
+            Some(server) => deployment::contract(server, count),
+            None => Ok(Tally::SKIPPED),
+        }
     }
 
     /// Runs a step against the binary of the service; without one it can only be skipped.
@@ -181,10 +200,10 @@ fn total(reports: &[Report]) -> Tally {
 }
 
 fn summary(reports: &[Report]) -> String {
-    let mut table = String::from("step               time  result\n");
+    let mut table = String::from("step                    time  result\n");
     for Report { step, tally, took } in reports {
         let line = format!(
-            "{:<13} {:>9}  {} ({tally})\n",
+            "{:<18} {:>9}  {} ({tally})\n",
             name(*step),
             seconds(*took),
             verdict(*tally)

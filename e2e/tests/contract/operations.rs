@@ -4,6 +4,7 @@
 use reqwest::Method;
 use sessionstore_e2e::{
     client::Api,
+    metrics::{assert_all_have_help, sum},
     sample::{event, fresh},
 };
 
@@ -37,21 +38,6 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/sessions/{sessionId}/fail", "post"),
 ];
 
-/// The samples whose name and labels contain all of these texts, summed up.
-fn sum(metrics: &str, parts: &[&str]) -> f64 {
-    let samples = metrics.lines().filter(|line| !line.starts_with('#'));
-    let matching = samples.filter(|line| parts.iter().all(|part| line.contains(part)));
-    matching
-        .map(|line| {
-            line.rsplit(' ')
-                .next()
-                .unwrap()
-                .parse::<f64>()
-                .expect("a sample has a value")
-        })
-        .sum()
-}
-
 #[tokio::test]
 async fn the_admin_port_says_that_the_service_lives_and_is_ready() {
     let api = Api::shared().await;
@@ -64,7 +50,7 @@ async fn the_admin_port_says_that_the_service_lives_and_is_ready() {
 
 #[tokio::test]
 async fn every_metric_that_dashboards_rely_on_is_there() {
-    let api = Api::shared().await;
+    let api = Api::one_process().await;
     let session = api.new_session().await;
     session.append(&event("e1")).await.expect(201);
     let _stream = session.stream(&[]).await;
@@ -81,21 +67,13 @@ async fn every_metric_that_dashboards_rely_on_is_there() {
         let is_sample = |line: &str| line.starts_with(name);
         assert!(reply.text.lines().any(is_sample), "no {name}");
     }
-    for line in reply.text.lines().filter(|line| !line.starts_with('#')) {
-        let (name, _) = line.split_once(['{', ' ']).unwrap();
-        let family = ["_bucket", "_sum", "_count"]
-            .iter()
-            .find_map(|suffix| name.strip_suffix(suffix))
-            .unwrap_or(name);
-        let helped = |name: &str| reply.text.contains(&format!("# HELP {name} "));
-        assert!(helped(family) || helped(name), "{name} has no help");
-    }
+    assert_all_have_help(&reply.text);
     assert!(sum(&reply.text, &["sessionstore_streams_open"]) >= 1.0);
 }
 
 #[tokio::test]
 async fn requests_are_counted_by_method_route_and_status() {
-    let api = Api::shared().await;
+    let api = Api::one_process().await;
     let session = api.new_session().await;
     let labels = [
         "http_server_request_duration_seconds_count",
@@ -118,7 +96,7 @@ async fn requests_are_counted_by_method_route_and_status() {
 
 #[tokio::test]
 async fn nothing_that_a_caller_chooses_becomes_a_label() {
-    let api = Api::shared().await;
+    let api = Api::one_process().await;
     let secret = fresh("label").replace('-', "");
     let session = api.session(&secret);
     session.create().await.expect(201);

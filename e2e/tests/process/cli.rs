@@ -12,7 +12,7 @@ use sessionstore_e2e::{
 /// A command of the client side, for the server of this client.
 fn client(api: &Api, args: &[&str]) -> Command {
     let mut command = command();
-    command.args(args).args(["--url", &*api.target().url]);
+    command.args(args).args(["--url", api.target().url()]);
     // A server that a test has killed does not come back.
     command.env("SESSIONSTORE_RETRY_FOR", "1s");
     command

@@ -340,15 +340,16 @@ fn reason(error: &clap::Error) -> String {
     }
 }
 
-/// `value`, if it is a URL with a user and a password, without them.
+/// `value` without the user and the password that a URL may hold. The URL may be mistyped: what
+/// stands before the last `@` is hidden, all but a scheme.
 fn without_password(value: &str) -> String {
-    match value.split_once("://") {
-        Some((scheme, rest)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://***@{host}"),
-            None => value.to_owned(),
-        },
-        None => value.to_owned(),
-    }
+    let Some((before, host)) = value.rsplit_once('@') else {
+        return value.to_owned();
+    };
+    let (scheme, _) = before.split_once(':').unwrap_or_default();
+    let secret = before[scheme.len()..].trim_start_matches([':', '/']);
+    let shown = &before[..before.len() - secret.len()];
+    format!("{shown}***@{host}")
 }
 
 fn read_file(origin: Origin, path: &Path, target: &Command) -> Result<Values, SourceError> {

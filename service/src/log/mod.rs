@@ -12,6 +12,9 @@ mod metrics;
 mod shell;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::domain::{
     ClosingStatus, Consistency, Event, EventId, NewEvent, NewSession, PageQuery, Session,
@@ -38,6 +41,8 @@ pub struct Log {
     store: Arc<dyn Store>,
     shell: Arc<Shell>,
     hub: Hub,
+    /// How long a change may be tried again while others change the same session.
+    deadline: Duration,
 }
 
 /// A session that exists now.
@@ -58,15 +63,18 @@ pub struct Appended {
     pub replayed: bool,
 }
 
-/// How often a patch is tried again when others change the same session at the same time.
-const PATCH_ATTEMPTS: usize = 20;
-
 impl Log {
     /// A log over `store`. Needs a tokio runtime to run in.
     pub fn new(store: Arc<dyn Store>, settings: Settings, metrics: LogMetrics) -> Self {
         let hub = Hub::new(Arc::clone(&store));
+        let deadline = settings.deadline;
         let shell = Shell::start(Arc::clone(&store), settings, metrics, hub.clone());
-        Self { store, shell, hub }
+        Self {
+            store,
+            shell,
+            hub,
+            deadline,
+        }
     }
 
     /// Creates a session, or returns the one that has this id.
@@ -132,7 +140,8 @@ impl Log {
         metadata_limit: usize,
         at: Timestamp,
     ) -> Result<Session, PatchError> {
-        for _ in 0..PATCH_ATTEMPTS {
+        let give_up = Instant::now() + self.deadline;
+        loop {
             let current = self.store.session(id, Consistency::Strong).await?;
             if !condition(current.version) {
                 return Err(PatchError::PreconditionFailed);
@@ -154,14 +163,15 @@ impl Log {
                 at,
             };
             match self.store.update(id, change).await {
-                Err(UpdateError::Moved) => {}
+                // Another change was done in its place: together they get on, however many.
+                Err(UpdateError::Moved) if Instant::now() < give_up => {}
+                Err(UpdateError::Moved) => return Err(PatchError::Contended),
                 Ok(session) => return Ok(session),
                 Err(UpdateError::Absent) => return Err(ReadError::Absent.into()),
                 Err(UpdateError::Erased) => return Err(ReadError::Erased.into()),
                 Err(UpdateError::Store(error)) => return Err(ReadError::Store(error).into()),
             }
         }
-        Err(PatchError::Contended)
     }
 
     /// Erases a session and its events for ever; idempotent.

@@ -13,7 +13,7 @@ use sessionstore::log::{Refusal, Settings};
 use sessionstore::store::{
     CommitOutcome, CreateOutcome, Health, Patience, ReadError, Store, UpdateError,
 };
-use sessionstore_replica_set::{Options, ReplicaSet};
+use sessionstore_replica_set::{Member, Options, ReplicaSet};
 
 use crate::process::{Process, hasty, impatient, patient};
 use crate::sample::{
@@ -114,7 +114,7 @@ async fn with_all_members_gone_everything_waits_until_they_are_back() {
         for member in set.members() {
             member.kill().await.unwrap();
         }
-        let hosts: Vec<String> = set.members().iter().map(|it| it.host()).collect();
+        let hosts: Vec<String> = set.members().iter().map(Member::host).collect();
         let words: Vec<&str> = hosts.iter().map(String::as_str).collect();
         process
             .until_health("a reason", |health| is_degraded(health, &words))

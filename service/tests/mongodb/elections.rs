@@ -47,12 +47,10 @@ impl Load {
                     number += 1;
                     let own = new_event(&name(writer), &format!("e{number}"));
                     let appended = log.append(own).await.unwrap();
-                    assert_eq!(
-                        (appended.event.seq.get(), appended.replayed),
-                        (number, false)
-                    );
+                    // It may say "replayed": where an answer was lost, the store was asked.
+                    assert_eq!(appended.event.seq.get(), number);
                     let shared = new_event(HOT, &format!("w{writer} e{number}"));
-                    assert!(!log.append(shared).await.unwrap().replayed);
+                    log.append(shared).await.unwrap();
                     count.send_modify(|count| *count += 2);
                 }
                 (writer, number)

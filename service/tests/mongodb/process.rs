@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
+use prometheus::proto::LabelPair;
 use sessionstore::log::{Log, LogMetrics, Settings};
 use sessionstore::store::{Health, MongoMetrics, MongoSettings, MongoStore, Patience, Store};
 
@@ -92,7 +93,7 @@ impl Process {
             .find(|it| it.name() == "sessionstore_replica_reads_total")
             .unwrap();
         let labels = |metric: &&prometheus::proto::Metric| {
-            let values: Vec<&str> = metric.get_label().iter().map(|it| it.value()).collect();
+            let values: Vec<&str> = metric.get_label().iter().map(LabelPair::value).collect();
             values == [member, reason]
         };
         let metric = family.get_metric().iter().find(labels).unwrap();

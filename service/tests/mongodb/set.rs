@@ -20,40 +20,9 @@ async fn set() -> &'static Shared {
     static SET: OnceCell<Shared> = OnceCell::const_new();
     SET.get_or_init(|| async {
         let set = ReplicaSet::shared().await.unwrap();
-        forbid_chains(set).await;
         RwLock::new(set)
     })
     .await
-}
-
-/// Lets every secondary copy from the primary only. One that copies from the other stands still
-/// when that one is held back or frozen, for up to 30 seconds, and no majority is left.
-async fn forbid_chains(set: &ReplicaSet) {
-    let admin = set.admin().database("admin");
-    let answer = admin.run_command(doc! {"replSetGetConfig": 1}).await;
-    let mut config = answer.unwrap().get_document("config").unwrap().clone();
-    let version = config.get_i32("version").unwrap();
-    config.insert("version", version + 1);
-    let settings = config.get_document_mut("settings").unwrap();
-    settings.insert("chainingAllowed", false);
-    let done = admin.run_command(doc! {"replSetReconfig": config}).await;
-    done.unwrap();
-    until("no chain", async || {
-        let primary = set.primary().await.unwrap();
-        let status = admin.run_command(doc! {"replSetGetStatus": 1}).await;
-        let status = status.unwrap();
-        let hosts = [set.member(primary).host(), String::new()];
-        let members = status.get_array("members").unwrap().iter();
-        let source = |it: &Bson| {
-            let source = field(it.as_document()?, "syncSourceHost")?;
-            source.as_str().map(str::to_owned)
-        };
-        members
-            .filter_map(source)
-            .all(|source| hosts.contains(&source))
-            .then_some(())
-    })
-    .await;
 }
 
 /// The set, for a test that leaves its members alone.
@@ -65,6 +34,13 @@ pub(crate) async fn unhurt() -> RwLockReadGuard<'static, &'static ReplicaSet> {
 pub(crate) async fn hurting(test: impl AsyncFnOnce(&ReplicaSet)) {
     let set = set().await.write().await;
     let result = AssertUnwindSafe(test(&set)).catch_unwind().await;
+    if result.is_err() {
+        // What the members say of it, before it is mended.
+        eprintln!("{:?}", set.status().await);
+        for member in set.members() {
+            eprintln!("{}: {}", member.host(), member.log_end());
+        }
+    }
     heal(&set).await;
     if let Err(panic) = result {
         resume_unwind(panic);

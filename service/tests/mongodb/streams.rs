@@ -60,11 +60,10 @@ impl Scene {
             process.until_serving().await;
             process
         };
-        let scene = Self {
+        Self {
             writer: start().await,
             follower: start().await,
-        };
-        scene
+        }
     }
 
     /// Five events, then `trouble`, then one by one five more, each of which is heard of before

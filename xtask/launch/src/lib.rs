@@ -1,24 +1,31 @@
 //! Starts a `sessionstore` server and waits until it serves.
 //!
-//! It knows the command line and the one log line that says where the server listens, nothing of
-//! the HTTP API. Tests, measurements and chores share it, so that all start a server alike.
+//! It knows the command line, the one log line that says where the server listens, and how to ask
+//! whether it is ready; nothing of the HTTP API. Tests, measurements and chores share it, so that
+//! all start a server alike.
 
 use std::{
     env,
     fs::File,
     io::{self, BufRead, BufReader, Read, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::Deserialize;
 
 /// The service promises to be ready within 200 ms; a debug build on a busy machine gets far more.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two looks at whether a server is ready.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long one look may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is shown of the log when a server did not start.
 const SHOWN_LOG_BYTES: usize = 4 * 1024;
@@ -63,6 +70,14 @@ pub enum StartError {
         /// The last lines that it wrote.
         log_end: String,
     },
+    /// It serves, but its store cannot be used, not even after a minute.
+    #[error("the server did not become ready ({reason}); its log ends with:\n{log_end}")]
+    NotReady {
+        /// What it says.
+        reason: String,
+        /// The last lines that it wrote.
+        log_end: String,
+    },
 }
 
 /// The binary of the service, untouched by the settings of whoever runs it here.
@@ -89,8 +104,9 @@ impl Server {
         Self::start_on(binary, &store_url, folder)
     }
 
-    /// Starts `binary` on two free ports, with its data where `store_url` says and its log in
-    /// `folder/server.log`.
+    /// Starts `binary` on two free ports and the store that `store_url` names, with its log in
+    /// `folder/server.log`. Whether a store that is another process can be used yet is for
+    /// [`await_ready`](Self::await_ready) to find out.
     ///
     /// # Errors
     ///
@@ -131,6 +147,29 @@ impl Server {
             listening,
             log,
         })
+    }
+
+    /// Waits until it is ready to be sent requests.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::NotReady`] when it is not within a minute.
+    pub fn await_ready(&self) -> Result<(), StartError> {
+        let end = Instant::now() + START_LIMIT;
+        loop {
+            let reason = match readiness(self.admin_addr()) {
+                Ok(answer) if answer.starts_with("HTTP/1.0 200") => return Ok(()),
+                Ok(answer) => answer,
+                Err(error) => error.to_string(),
+            };
+            if Instant::now() >= end {
+                return Err(StartError::NotReady {
+                    reason,
+                    log_end: self.log_end(),
+                });
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// The address of the API.
@@ -206,6 +245,16 @@ fn await_serving(stderr: impl Read + Send + 'static, mut file: File) -> Option<L
         }
     });
     announced.recv_timeout(START_LIMIT).ok()
+}
+
+/// What the admin port answers to the question whether it is ready, head and all.
+fn readiness(admin: SocketAddr) -> io::Result<String> {
+    let mut connection = TcpStream::connect_timeout(&admin, LOOK_LIMIT)?;
+    connection.set_read_timeout(Some(LOOK_LIMIT))?;
+    connection.write_all(b"GET /readyz?verbose HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Reads the line with which the server says that it serves.

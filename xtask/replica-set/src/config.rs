@@ -10,15 +10,17 @@ pub(crate) fn configuration(name: &str, ports: &[u16], election: Election) -> Do
         .zip(ports)
         .map(|(id, port): (i32, &u16)| doc! {"_id": id, "host": host(*port)})
         .collect();
-    // Otherwise a secondary may take what happens from another one instead of from the primary, and
-    // one that is held back would hold the other back too, and with it the majority.
-    let mut settings = doc! {"chainingAllowed": false};
-    if election == Election::Tuned {
-        settings.extend(doc! {
+    let settings = match election {
+        Election::Defaults => Document::new(),
+        Election::Tuned => doc! {
             "electionTimeoutMillis": 3000,
             "heartbeatIntervalMillis": 1000,
             "catchUpTimeoutMillis": 500,
-        });
-    }
+            // Otherwise a secondary may take what happens from another one instead of from the
+            // primary, and one that is behind or frozen would hold the other up too, and with it
+            // the majority.
+            "chainingAllowed": false,
+        },
+    };
     doc! {"_id": name, "members": members, "settings": settings}
 }

@@ -38,6 +38,7 @@ impl Default for Options {
 pub enum Election {
     /// The server's defaults: about 11 seconds after a kill.
     Defaults,
-    /// Election timeout 3 s, heartbeats each second, catch-up 500 ms: about 4 to 5 seconds.
+    /// Election timeout 3 s, heartbeats each second, catch-up 500 ms, no chained replication:
+    /// about 4 to 5 seconds.
     Tuned,
 }

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::SetError;
+use crate::{Election, SetError};
 
 /// What is shown of the log of a member that ended.
 const SHOWN_LOG_BYTES: usize = 2 * 1024;
@@ -26,12 +26,25 @@ pub(crate) struct Launch {
 
 /// Parameters of a member of a test: failpoints, and nothing that wakes up by itself. A primary
 /// that gets SIGTERM hands over; five seconds for clients to notice are those of production.
-pub(crate) const TEST_PARAMETERS: [&str; 4] = [
+const TEST_PARAMETERS: [&str; 4] = [
     "enableTestCommands=1",
     "ttlMonitorEnabled=false",
     "diagnosticDataCollectionEnabled=false",
     "shutdownTimeoutMillisForSignaledShutdown=5000",
 ];
+
+/// A secondary whose first look at a new sync source meets a frozen member waits this long, by
+/// default a minute, and a majority may wait with it.
+const QUICK_SOURCE: &str = "oplogInitialFindMaxSeconds=5";
+
+/// The parameters of a member of a test.
+pub(crate) fn test_parameters(election: Election) -> Vec<&'static str> {
+    let mut parameters = TEST_PARAMETERS.to_vec();
+    if election == Election::Tuned {
+        parameters.push(QUICK_SOURCE);
+    }
+    parameters
+}
 
 /// Parameters of a member of a standing set, of which all stop at once: there is nobody to hand
 /// over to.

@@ -63,7 +63,7 @@ impl ReplicaSet {
             binary,
             set_name: name.clone(),
             key_file: folder::write_key(&folder, &key)?,
-            parameters: process::TEST_PARAMETERS.to_vec(),
+            parameters: process::test_parameters(options.election),
         });
         let members = bootstrap::start_members(&options, &folder, &launch, &key).await?;
         let ports = ports_of(&members);

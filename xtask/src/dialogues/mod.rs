@@ -15,6 +15,7 @@ use std::{
 };
 
 use anyhow::Context;
+use clap::ValueEnum;
 
 use self::{corpus::Corpus, lines::Line};
 use crate::{cargo, tools};
@@ -32,11 +33,23 @@ pub(crate) struct Args {
     /// Instead of writing: import twice into a fresh server, export and compare
     #[arg(long, conflicts_with = "out")]
     verify: bool,
+    /// What the server of --verify stores on
+    #[arg(long, value_enum, default_value_t = Backend::Embedded, requires = "verify")]
+    backend: Backend,
+}
+
+/// What a server stores on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Backend {
+    /// A folder
+    Embedded,
+    /// A MongoDB replica set, on which two processes run: one imports, the other exports
+    Mongodb,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.verify {
-        return verify(&cargo::build_server()?);
+        return verify(&cargo::build_server()?, args.backend);
     }
     let lines = source()?;
     match &args.out {
@@ -50,8 +63,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The step of the test suite.
-pub(crate) fn verify(server: &Path) -> anyhow::Result<()> {
-    verify::verify(server, &source()?)
+pub(crate) fn verify(server: &Path, backend: Backend) -> anyhow::Result<()> {
+    verify::verify(server, &source()?, backend)
 }
 
 /// Reads the corpus, says what is in it, and returns it as lines.

@@ -8,62 +8,137 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use serde_json::{Map, Value};
 use sessionstore_launch::Server;
 
 use super::{
+    Backend,
     lines::{EventLine, Line, SessionLine},
     write_lines,
 };
-use crate::process;
+use crate::{deployment::Deployment, process};
 
 /// The sessions of a source or an export by their id, each with its events in order.
 type Sessions = BTreeMap<String, (SessionLine, Vec<EventLine>)>;
 
+/// What only a server can know, and each makes anew.
+const TIMES_OF_THE_SERVER: [&str; 4] = ["createdAt", "updatedAt", "endedAt", "recordedAt"];
+
 /// Proves that `server` stores these lines once however often they are imported, and gives them
-/// back as they were.
-pub(super) fn verify(server: &Path, source: &[Line]) -> anyhow::Result<()> {
+/// back as they were, whatever it stores them on.
+pub(super) fn verify(server: &Path, source: &[Line], backend: Backend) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let input = folder.path().join("dialogues.jsonl");
     write_lines(source, File::create(&input)?)?;
-    let running = Server::start(server, folder.path())?;
-    let client = Client {
+    let embedded = Server::start(server, folder.path())?;
+    let client = |importing: &Server, exporting: &Server| Client {
         binary: server,
-        url: running.url(),
+        import_url: importing.url(),
+        export_url: exporting.url(),
     };
+    let on_embedded = client(&embedded, &embedded);
+    match backend {
+        Backend::Embedded => verify_rounds(&on_embedded, &input, source)
+            .inspect_err(|_| eprintln!("the server's log ends with:\n{}", embedded.log_end()))
+            .map(drop),
+        Backend::Mongodb => {
+            let deployment = Deployment::start(server, 2)?;
+            let [importing, exporting] = deployment.servers() else {
+                bail!("two processes were to start");
+            };
+            let exported = verify_rounds(&client(importing, exporting), &input, source)
+                .inspect_err(|_| eprintln!("the logs end with:\n{}", deployment.log_ends()))?;
+            on_embedded.import(&input)?;
+            compare_stores(&on_embedded.export()?, &exported)
+        }
+    }
+}
 
+/// Imports twice, compares both exports with the source and returns them.
+fn verify_rounds(client: &Client<'_>, input: &Path, source: &[Line]) -> anyhow::Result<Vec<u8>> {
     let round = || -> anyhow::Result<(Duration, Vec<u8>)> {
         let start = Instant::now();
-        client.import(&input)?;
+        client.import(input)?;
         let took = start.elapsed();
         Ok((took, client.export()?))
     };
-    let outcome = round().and_then(|first| Ok((first, round()?)));
-    let ((first_took, first), (second_took, second)) =
-        outcome.inspect_err(|_| eprintln!("the server's log ends with:\n{}", running.log_end()))?;
+    let (first_took, first) = round()?;
+    let (second_took, second) = round()?;
 
     ensure!(first == second, "importing again changed the export");
     let exported = parse(&first)?;
     let expected = sessions_of(source)?;
     compare(&expected, &exported)?;
     report(&expected, first_took, second_took);
+    Ok(first)
+}
+
+/// Fails on the first line in which the exports of two stores differ in more than the server's
+/// own times.
+fn compare_stores(embedded: &[u8], mongodb: &[u8]) -> anyhow::Result<()> {
+    let (embedded, mongodb) = (without_times(embedded)?, without_times(mongodb)?);
+    for (number, (embedded, mongodb)) in (1..).zip(embedded.iter().zip(&mongodb)) {
+        ensure!(
+            embedded == mongodb,
+            "line {number} is {embedded} in the export of the embedded store and {mongodb} in \
+             that of MongoDB"
+        );
+    }
+    ensure!(
+        embedded.len() == mongodb.len(),
+        "the export of the embedded store has {} lines, that of MongoDB {}",
+        embedded.len(),
+        mongodb.len()
+    );
+    println!(
+        "{} lines, identical to the export of the embedded store but for the server's times",
+        mongodb.len()
+    );
     Ok(())
+}
+
+/// The lines of an export, with all their fields in order, but for the times that a server makes.
+fn without_times(export: &[u8]) -> anyhow::Result<Vec<String>> {
+    str::from_utf8(export)?
+        .lines()
+        .map(|line| {
+            let mut line: Map<String, Value> = serde_json::from_str(line)?;
+            for record in line.values_mut().filter_map(Value::as_object_mut) {
+                for field in TIMES_OF_THE_SERVER {
+                    // Whether there is a time must not differ, only which.
+                    if let Some(time) = record.get_mut(field)
+                        && time.is_string()
+                    {
+                        *time = Value::from("a time");
+                    }
+                }
+            }
+            Ok(Value::from(line).to_string())
+        })
+        .collect()
 }
 
 /// The command line of the service, as a user calls it.
 struct Client<'a> {
     binary: &'a Path,
-    url: String,
+    import_url: String,
+    /// Another process on the same store, where there are several.
+    export_url: String,
 }
 
 impl Client<'_> {
     fn import(&self, input: &Path) -> anyhow::Result<()> {
         let mut command = sessionstore_launch::command(self.binary);
-        process::run(command.args(["import", "--url", &self.url]).arg(input))
+        process::run(
+            command
+                .args(["import", "--url", &self.import_url])
+                .arg(input),
+        )
     }
 
     fn export(&self) -> anyhow::Result<Vec<u8>> {
         let mut command = sessionstore_launch::command(self.binary);
-        process::output_of(command.args(["export", "--url", &self.url]))
+        process::output_of(command.args(["export", "--url", &self.export_url]))
     }
 }
 
@@ -220,5 +295,19 @@ mod tests {
         write_lines(&source(), &mut bytes).unwrap();
         assert_eq!(parse(&bytes).unwrap(), sessions_of(&source()).unwrap());
         assert!(parse(b"{\"other\":1}\n").is_err());
+    }
+
+    #[test]
+    fn exports_of_two_stores_differ_in_the_times_of_the_server_only() {
+        let line = |time: &str, text: &str| {
+            let event = format!(r#"{{"seq":1,"text":"{text}","recordedAt":{time}}}"#);
+            format!("{{\"event\":{event}}}\n").into_bytes()
+        };
+        let embedded = line("\"2026-01-01T00:00:00.000Z\"", "Hello");
+        let same = |other: &[u8]| compare_stores(&embedded, other).is_ok();
+        assert!(same(&line("\"2026-01-01T00:00:00.001Z\"", "Hello")));
+        assert!(!same(&line("\"2026-01-01T00:00:00.000Z\"", "hello")));
+        assert!(!same(&line("null", "Hello")));
+        assert!(!same(b""));
     }
 }

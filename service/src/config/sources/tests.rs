@@ -162,6 +162,19 @@ fn a_password_is_not_shown() {
 }
 
 #[test]
+fn a_password_is_not_shown_of_a_url_that_is_mistyped_either() {
+    for (url, shown) in [
+        ("mongodb:/user:secret@db/x", "\"mongodb:/***@db/x\""),
+        ("mongo://user:sec@ret@db/x", "\"mongo://***@db/x\""),
+        ("user:secret@db/x", "\"user:***@db/x\""),
+        ("secret@db/x", "\"***@db/x\""),
+    ] {
+        let line = refusal(&["--store-url", url], &[]);
+        assert!(line.contains(shown), "{line}");
+    }
+}
+
+#[test]
 fn the_url_of_the_store_may_come_from_a_file() {
     let secret = file("embedded:/somewhere\n");
     let variable = ("SESSIONSTORE_STORE_URL_FILE", path(&secret));

@@ -44,18 +44,32 @@ impl From<&Error> for CallError {
         match &*error.kind {
             ErrorKind::Command(command) => of_code(
                 command.code,
-                format!("{} ({})", command.message, command.code),
+                format!("{} ({})", gist(&command.message), command.code),
             ),
+            ErrorKind::Authentication { .. } => Self::Refused(format!(
+                "{}: look at user, password and authSource in --store-url, and whether the set has \
+                 this user",
+                error.kind.to_string().trim_end_matches('.')
+            )),
             ErrorKind::ServerSelection { .. }
             | ErrorKind::ConnectionPoolCleared { .. }
             | ErrorKind::DnsResolve { .. } => Self::NotDone(error.kind.to_string()),
-            ErrorKind::Authentication { .. }
-            | ErrorKind::IncompatibleServer { .. }
+            ErrorKind::IncompatibleServer { .. }
             | ErrorKind::InvalidArgument { .. }
             | ErrorKind::InvalidTlsConfig { .. } => Self::Refused(error.kind.to_string()),
             _ => Self::Lost(error.kind.to_string()),
         }
     }
+}
+
+/// What a server's message says, without what is another each time: the command as it was sent,
+/// with session and cluster time, and the number of an index build. So the same trouble has the
+/// same text, and is told once.
+fn gist(message: &str) -> &str {
+    let (said, _) = message
+        .split_once(" to execute command {")
+        .unwrap_or((message, ""));
+    said.rsplit(" :: caused by :: ").next().unwrap_or(said)
 }
 
 /// What a server's error code says about the whole command. The codes are those of MongoDB's
@@ -67,11 +81,14 @@ fn of_code(code: i32, text: String) -> CallError {
             CallError::NotDone(text)
         }
         MAX_TIME_MS_EXPIRED => CallError::TimedOut,
+        UNAUTHORIZED => CallError::Refused(format!(
+            "{text}: give the user of --store-url the role of the service (mongodb-role.json) for \
+             this database"
+        )),
         CANNOT_CREATE_INDEX
         | INDEX_OPTIONS_CONFLICT
         | INDEX_KEY_SPECS_CONFLICT
         | DUPLICATE_KEY
-        | UNAUTHORIZED
         | AUTHENTICATION_FAILED
         | BAD_VALUE
         | FAILED_TO_PARSE
@@ -121,6 +138,15 @@ mod tests {
     fn a_broken_connection_leaves_the_outcome_open() {
         let broken = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
         assert!(matches!(CallError::from(&broken), CallError::Lost(_)));
+    }
+
+    #[test]
+    fn the_same_trouble_has_the_same_text_each_time() {
+        let refused = "not authorized on x to execute command { find: \"a\", lsid: { id: 1 } }";
+        assert_eq!(gist(refused), "not authorized on x");
+        let build = "Index build failed: 51e0: Collection a ( 4092 ) :: caused by :: E11000 key";
+        assert_eq!(gist(build), "E11000 key");
+        assert_eq!(gist("not primary"), "not primary");
     }
 
     #[test]

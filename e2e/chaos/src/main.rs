@@ -16,6 +16,7 @@ use sessionstore_chaos::{
     run::{self, Outcome, Settings},
     world::World,
 };
+use sessionstore_replica_set::Election;
 
 /// Prove that nothing is lost while members and processes die
 ///
@@ -75,6 +76,14 @@ struct Args {
     /// Nothing goes wrong
     #[arg(long, conflicts_with = "fault")]
     calm: bool,
+    /// How long a fault lasts that is mended, in seconds [default: what suits its kind]
+    ///
+    /// Longer than an election: what is measured then is how long the set takes without its primary.
+    #[arg(long, value_name = "S")]
+    lasting: Option<u64>,
+    /// The election settings of the set: `tuned` are those that docs/mongodb.md recommends
+    #[arg(long, value_enum, default_value_t = Elections::Tuned)]
+    election: Elections,
     /// On which store: one process on the embedded store can only be killed, stopped and frozen
     #[arg(long, value_enum, default_value_t = Store::Mongodb)]
     store: Store,
@@ -96,6 +105,22 @@ struct Args {
 enum Store {
     Mongodb,
     Embedded,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Elections {
+    Tuned,
+    /// Those that a member has when nobody sets any
+    Defaults,
+}
+
+impl From<Elections> for Election {
+    fn from(elections: Elections) -> Self {
+        match elections {
+            Elections::Tuned => Self::Tuned,
+            Elections::Defaults => Self::Defaults,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -130,6 +155,7 @@ fn chaos(args: &Args) -> anyhow::Result<bool> {
         seed,
         length: Duration::try_from_secs_f64(args.minutes * 60.0).context("--minutes")?,
         kinds: kinds(args),
+        lasting: args.lasting.map(Duration::from_secs),
         numbers: numbers(args.writers),
         slack: Duration::from_secs(args.slack),
         folder: folder.clone(),
@@ -141,7 +167,7 @@ fn chaos(args: &Args) -> anyhow::Result<bool> {
         .build()?;
     let outcome = runtime.block_on(async {
         let world = match args.store {
-            Store::Mongodb => World::replicated(binary, &folder).await?,
+            Store::Mongodb => World::replicated(binary, &folder, args.election.into()).await?,
             Store::Embedded => World::embedded(binary, &folder).await?,
         };
         anyhow::Ok(run::run(&settings, &world).await?)
@@ -210,6 +236,12 @@ fn again(args: &Args, seed: u64) -> String {
     if let Some(store) = args.store.to_possible_value() {
         command.push_str(" --store ");
         command.push_str(store.get_name());
+    }
+    if let Some(seconds) = args.lasting {
+        let _ = write!(command, " --lasting {seconds}");
+    }
+    if args.election == Elections::Defaults {
+        command.push_str(" --election defaults");
     }
     if args.writers != Numbers::default().writers {
         let _ = write!(command, " --writers {}", args.writers);

@@ -47,6 +47,8 @@ pub struct Settings {
     pub length: Duration,
     /// What may go wrong; of it, what these machines can do is done.
     pub kinds: Vec<FaultKind>,
+    /// How long each fault lasts that is mended; without, what suits its kind.
+    pub lasting: Option<Duration>,
     /// How many clients there are.
     pub numbers: Numbers,
     /// What a busy machine may add to the deadline of an answer.
@@ -213,7 +215,7 @@ async fn go_through(
         .copied()
         .filter(|kind| possible.contains(kind))
         .collect();
-    let schedule = Schedule::of(settings.seed, settings.length, &kinds);
+    let schedule = Schedule::of(settings.seed, settings.length, &kinds, settings.lasting);
     for Episode { quiet, faults } in &schedule.episodes {
         sleep(*quiet).await;
         now.is(faults.iter().map(|fault| fault.kind).collect());

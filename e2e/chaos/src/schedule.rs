@@ -58,8 +58,9 @@ pub struct Planned {
 }
 
 impl Schedule {
-    /// The schedule of a seed: about `length` in all, of faults of these kinds.
-    pub fn of(seed: u64, length: Duration, kinds: &[FaultKind]) -> Self {
+    /// The schedule of a seed: about `length` in all, of faults of these kinds, which last as long
+    /// as suits each, or all `lasting`.
+    pub fn of(seed: u64, length: Duration, kinds: &[FaultKind], lasting: Option<Duration>) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut episodes = Vec::new();
         let mut deck = Vec::new();
@@ -70,7 +71,12 @@ impl Schedule {
                 deck.shuffle(&mut rng);
             }
             let Some(kind) = deck.pop() else { break };
-            let episode = Episode::of(&mut rng, kind);
+            let mut episode = Episode::of(&mut rng, kind);
+            if let Some(lasting) = lasting {
+                // Alone, since it is measured.
+                episode.faults.truncate(1);
+                episode.faults[0].lasts = lasting;
+            }
             let Some(rest) = left.checked_sub(episode.length()) else {
                 break;
             };
@@ -159,7 +165,7 @@ mod tests {
     const TWO_MINUTES: Duration = Duration::from_secs(120);
 
     fn schedule(seed: u64) -> Schedule {
-        Schedule::of(seed, TWO_MINUTES, &FaultKind::ALL)
+        Schedule::of(seed, TWO_MINUTES, &FaultKind::ALL, None)
     }
 
     fn faults(schedule: &Schedule) -> impl Iterator<Item = &Planned> {
@@ -170,6 +176,18 @@ mod tests {
     fn the_same_seed_gives_the_same_schedule() {
         assert_eq!(schedule(7), schedule(7));
         assert_ne!(schedule(7), schedule(8));
+    }
+
+    #[test]
+    fn faults_that_are_measured_come_alone_and_last_as_long_as_wanted() {
+        let lasting = Duration::from_secs(20);
+        let kinds = [FaultKind::KillPrimary, FaultKind::FreezePrimary];
+        let schedule = Schedule::of(7, TWO_MINUTES, &kinds, Some(lasting));
+        assert!(schedule.episodes.len() >= 4);
+        for episode in schedule.episodes {
+            assert_eq!(episode.faults.len(), 1);
+            assert_eq!(episode.faults[0].lasts, lasting);
+        }
     }
 
     #[test]
@@ -223,14 +241,14 @@ mod tests {
 
     #[test]
     fn without_a_replica_set_only_processes_are_hurt() {
-        let schedule = Schedule::of(3, TWO_MINUTES, &FaultKind::OF_SERVICES);
+        let schedule = Schedule::of(3, TWO_MINUTES, &FaultKind::OF_SERVICES, None);
         assert!(faults(&schedule).all(|it| FaultKind::OF_SERVICES.contains(&it.kind)));
         assert!(schedule.episodes.len() > 10);
     }
 
     #[test]
     fn a_schedule_of_no_faults_is_calm() {
-        let schedule = Schedule::of(3, TWO_MINUTES, &[]);
+        let schedule = Schedule::of(3, TWO_MINUTES, &[], None);
         assert_eq!(schedule.episodes, []);
         assert_eq!(schedule.length(), TWO_MINUTES);
     }

@@ -18,6 +18,7 @@ fn settings(folder: &Path, seconds: u64, kinds: &[FaultKind]) -> Settings {
         seed: 11,
         length: Duration::from_secs(seconds),
         kinds: kinds.to_vec(),
+        lasting: None,
         numbers: Numbers::default(),
         slack: Duration::from_secs(20),
         folder: folder.to_owned(),

@@ -9,7 +9,7 @@ mod services;
 
 use std::{path::Path, sync::Arc};
 
-use sessionstore_replica_set::{Options, ReplicaSet, SetError};
+use sessionstore_replica_set::{Election, Options, ReplicaSet, SetError};
 use tokio::time::sleep;
 
 use crate::{
@@ -63,8 +63,13 @@ impl World {
     /// # Errors
     ///
     /// [`WorldError`] when one of them does not start.
-    pub async fn replicated(binary: &Path, folder: &Path) -> Result<Self, WorldError> {
+    pub async fn replicated(
+        binary: &Path,
+        folder: &Path,
+        election: Election,
+    ) -> Result<Self, WorldError> {
         let options = Options {
+            election,
             folder: Some(folder.join("replica-set")),
             ..Options::default()
         };

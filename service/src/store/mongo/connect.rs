@@ -63,6 +63,9 @@ pub(super) async fn link(
         .get_or_insert(SELECTION_TIMEOUT);
     options.max_pool_size.get_or_insert(MAX_POOL);
     options.min_pool_size.get_or_insert(MIN_POOL);
+    // An answer that was lost is looked up, not asked for twice.
+    options.retry_writes = Some(false);
+    options.retry_reads = Some(false);
     let changes = metrics.clone();
     options.sdam_event_handler = Some(topology.handler(move |before, after| {
         if before.term != after.term {

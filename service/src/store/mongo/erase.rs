@@ -23,8 +23,12 @@ const CHUNK: u64 = 500;
 /// Tombstones that are finished in one go by the sweep.
 const PENDING: i64 = 100;
 
-pub(super) async fn erase(link: &Link, id: &SessionId, at: Timestamp) -> Result<(), EraseError> {
-    let deadline = link.deadline();
+pub(super) async fn erase(
+    link: &Link,
+    id: &SessionId,
+    at: Timestamp,
+    deadline: Instant,
+) -> Result<(), EraseError> {
     let found = find(link, id, deadline).await.map_err(failed)?;
     match found.ok_or(EraseError::Absent)?.is_purged() {
         Some(true) => return Ok(()),
@@ -92,7 +96,7 @@ pub(super) async fn end_log(
             at,
             reason: None,
         };
-        commit(link, &[Record::Terminal(id.clone(), terminal)]).await;
+        commit(link, &[Record::Terminal(id.clone(), terminal)], deadline).await;
         // Whatever became of it, the next look tells.
         let unsure = CallError::NotDone("the end of the log is being written".to_owned());
         pause_after(unsure, deadline).await?;
@@ -165,8 +169,11 @@ pub(super) async fn finish_pending(link: &Link) -> Result<usize, CallError> {
             SessionId::from_stored(id),
             Timestamp::from_millis(at.timestamp_millis()),
         );
-        finish(link, &id, at, link.deadline()).await?;
-        finished += 1;
+        match finish(link, &id, at, link.deadline()).await {
+            Ok(()) => finished += 1,
+            // One that is damaged is nothing to the others.
+            Err(error) => tracing::error!(session_id = %id, %error, "an erasure is not finished"),
+        }
     }
     Ok(finished)
 }

@@ -51,9 +51,10 @@ impl From<&Error> for CallError {
                  this user",
                 error.kind.to_string().trim_end_matches('.')
             )),
-            ErrorKind::ServerSelection { .. }
-            | ErrorKind::ConnectionPoolCleared { .. }
-            | ErrorKind::DnsResolve { .. } => Self::NotDone(error.kind.to_string()),
+            // Not so of a pool that was cleared: that ends calls that are on their way, too.
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
+                Self::NotDone(error.kind.to_string())
+            }
             ErrorKind::IncompatibleServer { .. }
             | ErrorKind::InvalidArgument { .. }
             | ErrorKind::InvalidTlsConfig { .. } => Self::Refused(error.kind.to_string()),

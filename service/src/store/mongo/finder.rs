@@ -11,15 +11,31 @@ use tokio::time::{Instant, timeout_at};
 use crate::domain::SessionId;
 use crate::store::mongo::error::CallError;
 use crate::store::mongo::known::{self, Asked, Found};
-use crate::store::mongo::link::Link;
+use crate::store::mongo::link::{Link, Reign};
 
 /// What a majority has of a session, and when.
-pub(super) type Answer = Result<(Option<Found>, Option<Timestamp>), CallError>;
+pub(super) type Answer = Result<(Option<Found>, Moment), CallError>;
+
+/// When that was so, and who said it.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    pub(super) at: Option<Timestamp>,
+    pub(super) reign: Option<Reign>,
+}
 
 /// See the module.
 pub(super) struct Finder {
     link: Arc<Link>,
     state: Mutex<State>,
+}
+
+/// A question on its way, however it ends.
+struct InFlight<'a>(&'a Finder);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.lock().in_flight -= 1;
+    }
 }
 
 #[derive(Default)]
@@ -35,6 +51,9 @@ const IN_FLIGHT: usize = 2;
 /// Sessions in one question: some 50 ms of the primary's time.
 const SESSIONS: usize = 500;
 
+/// Readers that may wait: a second of the primary's time or two. More are refused at once.
+const WAITING: usize = 10_000;
+
 impl Finder {
     pub(super) fn new(link: Arc<Link>) -> Arc<Self> {
         Arc::new(Self {
@@ -46,7 +65,17 @@ impl Finder {
     /// What a majority has of a session now or later, but not earlier.
     pub(super) async fn find(self: &Arc<Self>, id: &SessionId, deadline: Instant) -> Answer {
         let (sender, receiver) = oneshot::channel();
-        self.lock().waiting.push((id.clone(), sender));
+        {
+            let mut state = self.lock();
+            if state.waiting.len() >= WAITING {
+                // Those who hung up are not waited for.
+                state.waiting.retain(|(_, sender)| !sender.is_closed());
+            }
+            if state.waiting.len() >= WAITING {
+                return Err(CallError::NotDone("too many readers wait".to_owned()));
+            }
+            state.waiting.push((id.clone(), sender));
+        }
         self.pump();
         match timeout_at(deadline, receiver).await {
             Ok(Ok(answer)) => answer,
@@ -59,7 +88,11 @@ impl Finder {
     fn pump(self: &Arc<Self>) {
         let asked = {
             let mut state = self.lock();
-            if state.in_flight == IN_FLIGHT || state.waiting.is_empty() {
+            if state.in_flight == IN_FLIGHT {
+                return;
+            }
+            state.waiting.retain(|(_, sender)| !sender.is_closed());
+            if state.waiting.is_empty() {
                 return;
             }
             state.in_flight += 1;
@@ -68,8 +101,9 @@ impl Finder {
         };
         let finder = Arc::clone(self);
         tokio::spawn(async move {
+            let in_flight = InFlight(&finder);
             finder.ask(asked).await;
-            finder.lock().in_flight -= 1;
+            drop(in_flight);
             finder.pump();
         });
     }
@@ -80,7 +114,13 @@ impl Finder {
         let found = known::find(&self.link, &ids, Asked::Primary, deadline).await;
         for (id, sender) in asked {
             let answer = match &found {
-                Ok(finding) => Ok((finding.sessions.get(&id).cloned(), finding.at)),
+                Ok(finding) => finding.get(&id).map(|found| {
+                    let moment = Moment {
+                        at: finding.at,
+                        reign: finding.reign.clone(),
+                    };
+                    (found.cloned(), moment)
+                }),
                 Err(error) => Err(error.clone()),
             };
             // Who hung up does not want it any more.

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::store::Health;
+use crate::store::mongo::erase;
 use crate::store::mongo::error::CallError;
 use crate::store::mongo::link::Link;
 use crate::store::mongo::schema::{self, SchemaError};
@@ -32,7 +33,10 @@ pub(super) enum State {
 const SOON: Duration = Duration::from_millis(500);
 
 /// Between two looks at one that is: somebody may drop an index.
-const LATER: Duration = Duration::from_secs(60);
+const LATER: Duration = Duration::from_secs(10);
+
+/// Between two looks for erasures that were broken off.
+const ERASURES: Duration = Duration::from_secs(15);
 
 impl State {
     pub(super) fn is_fit(&self) -> bool {
@@ -91,6 +95,7 @@ async fn keep(link: Arc<Link>, state: watch::Sender<State>) {
     link.warm_up().await;
     let mut sweep = Sweep::default();
     let mut next_look = Instant::now();
+    let mut next_erasures = Instant::now();
     loop {
         if Instant::now() >= next_look {
             let was_fit = state.borrow().is_fit();
@@ -107,10 +112,14 @@ async fn keep(link: Arc<Link>, state: watch::Sender<State>) {
                 say(&now);
             }
         }
-        if *state.borrow() == State::Fit
-            && let Err(error) = sweep.step(&link).await
-        {
-            tracing::debug!(%error, "the sweep goes on later");
+        if *state.borrow() == State::Fit {
+            if Instant::now() >= next_erasures {
+                next_erasures = Instant::now() + ERASURES;
+                finish_erasures(&link).await;
+            }
+            if let Err(error) = sweep.step(&link).await {
+                tracing::debug!(%error, "the sweep goes on later");
+            }
         }
         let pause = if state.borrow().is_fit() {
             sweep::PAUSE
@@ -118,6 +127,14 @@ async fn keep(link: Arc<Link>, state: watch::Sender<State>) {
             SOON
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+async fn finish_erasures(link: &Link) {
+    match erase::finish_pending(link).await {
+        Ok(0) => {}
+        Ok(erased) => tracing::info!(erased, "erasures that were broken off are finished"),
+        Err(error) => tracing::debug!(%error, "erasures are finished later"),
     }
 }
 

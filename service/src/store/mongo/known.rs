@@ -1,15 +1,15 @@
 //! What is committed of sessions: their documents and the ends of their logs, in one question.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, Timestamp, doc};
+use mongodb::bson::{Document, RawBsonRef, RawDocument, Timestamp, doc};
 use mongodb::options::ServerAddress;
 use tokio::time::Instant;
 
 use crate::domain::{Event, EventId, Session, SessionId, SessionStatus, Terminal};
 use crate::store::mongo::codec::{self, Garbled, LogDocument, SessionDocument};
 use crate::store::mongo::error::CallError;
-use crate::store::mongo::link::{Link, Reply};
+use crate::store::mongo::link::{Link, Reign};
 use crate::store::{Known, LogState, LookUp, ReadError, StoreError};
 
 /// A session and the end of its log.
@@ -38,10 +38,25 @@ impl Log {
 }
 
 /// Sessions as they are known at one moment of the set.
+#[derive(Default)]
 pub(super) struct Finding {
     pub(super) sessions: HashMap<SessionId, Found>,
+    /// Those that cannot be read, which is nothing to others that were asked for with them.
+    damaged: HashMap<SessionId, Garbled>,
     /// That moment: what a secondary has to have reached to know the same.
     pub(super) at: Option<Timestamp>,
+    /// The primary that was asked.
+    pub(super) reign: Option<Reign>,
+}
+
+impl Finding {
+    /// One of them; `None` if it does not exist.
+    pub(super) fn get(&self, id: &SessionId) -> Result<Option<&Found>, CallError> {
+        match self.damaged.get(id) {
+            Some(garbled) => Err(garbled.clone().into()),
+            None => Ok(self.sessions.get(id)),
+        }
+    }
 }
 
 /// Who is asked.
@@ -60,20 +75,60 @@ pub(super) async fn find(
     asked: Asked<'_>,
     deadline: Instant,
 ) -> Result<Finding, CallError> {
-    let command = question(ids);
-    let reply = match asked {
-        Asked::Primary => link.read(&command, deadline).await?,
-        Asked::Member(member) => link.read_from(member, &command, None, deadline).await?,
-    };
-    let mut sessions = HashMap::with_capacity(ids.len());
-    for document in reply.documents()? {
-        let (id, found) = found(document?)?;
-        sessions.insert(id, found);
+    let mut finding = Finding::default();
+    ask_for(link, ids, asked, deadline, &mut finding).await?;
+    // The document and the end of the log are read one after the other. A terminal record that the
+    // document does not know of may just have been written with it, or by an erasure since.
+    let doubtful: Vec<&SessionId> = ids
+        .iter()
+        .copied()
+        .filter(|id| {
+            let found = finding.sessions.get(*id);
+            found.is_some_and(|found| found.unseen_terminal().is_some())
+        })
+        .collect();
+    if !doubtful.is_empty() {
+        ask_for(link, &doubtful, asked, deadline, &mut finding).await?;
     }
-    Ok(Finding {
-        sessions,
-        at: reply.operation_time(),
-    })
+    Ok(finding)
+}
+
+async fn ask_for(
+    link: &Link,
+    ids: &[&SessionId],
+    asked: Asked<'_>,
+    deadline: Instant,
+    finding: &mut Finding,
+) -> Result<(), CallError> {
+    let mut left = ids.to_vec();
+    while !left.is_empty() {
+        let command = question(&left);
+        let reply = match asked {
+            Asked::Primary => link.read(&command, deadline).await?,
+            Asked::Member(member) => link.read_from(member, &command, None, deadline).await?,
+        };
+        let mut seen = HashSet::with_capacity(left.len());
+        for document in reply.documents()? {
+            let (id, found) = found(document?)?;
+            seen.insert(id.clone());
+            match found {
+                Ok(found) => {
+                    finding.sessions.insert(id, found);
+                }
+                Err(garbled) => {
+                    tracing::error!(session_id = %id, %garbled, "a session is damaged");
+                    finding.damaged.insert(id, garbled);
+                }
+            }
+        }
+        finding.at = reply.operation_time();
+        finding.reign = reply.reign().cloned();
+        if !reply.is_cut() || seen.is_empty() {
+            break;
+        }
+        left.retain(|id| !seen.contains(*id));
+    }
+    Ok(())
 }
 
 /// Looks for one session.
@@ -83,8 +138,8 @@ pub(super) async fn find_one(
     asked: Asked<'_>,
     deadline: Instant,
 ) -> Result<(Option<Found>, Option<Timestamp>), CallError> {
-    let mut finding = find(link, &[id], asked, deadline).await?;
-    Ok((finding.sessions.remove(id), finding.at))
+    let finding = find(link, &[id], asked, deadline).await?;
+    Ok((finding.get(id)?.cloned(), finding.at))
 }
 
 /// Only a range over the whole `_id`, its fields in this order, uses the index.
@@ -114,12 +169,21 @@ fn question(ids: &[&SessionId]) -> Document {
     }
 }
 
-fn found(document: &RawDocument) -> Result<(SessionId, Found), Garbled> {
-    let garbled = |what| Garbled::new(what);
+/// What is found of a session, and of which.
+///
+/// # Errors
+/// When not even its id can be read.
+fn found(document: &RawDocument) -> Result<(SessionId, Result<Found, Garbled>), Garbled> {
     let id = document
         .get_str("sessionId")
-        .map_err(|_| garbled("a session without sessionId"))?;
+        .map_err(|_| Garbled::new("a session without sessionId"))?;
     let id = SessionId::from_stored(id);
+    let found = found_of(&id, document);
+    Ok((id, found))
+}
+
+fn found_of(id: &SessionId, document: &RawDocument) -> Result<Found, Garbled> {
+    let garbled = |what| Garbled::new(what);
     let last = document
         .get_array("last")
         .map_err(|_| garbled("a session without the end of its log"))?;
@@ -133,11 +197,11 @@ fn found(document: &RawDocument) -> Result<(SessionId, Found), Garbled> {
                 .ok()
                 .and_then(RawBsonRef::as_document)
                 .ok_or_else(|| garbled("the end of a log"))?;
-            end_of_log(&id, last)?
+            end_of_log(id, last)?
         }
     };
     let document = codec::session_document(document)?;
-    Ok((id, Found { document, log }))
+    Ok(Found { document, log })
 }
 
 fn end_of_log(id: &SessionId, last: &RawDocument) -> Result<Log, Garbled> {
@@ -200,6 +264,10 @@ impl Found {
                 && self.log.terminal.is_none())
     }
 
+    fn is_closed(&self) -> bool {
+        self.log.terminal.is_some() && !self.is_erased()
+    }
+
     fn state(&self) -> LogState {
         if self.is_erased() {
             return LogState::Erased;
@@ -244,113 +312,112 @@ fn derived(stored: Session, log: &Log) -> Session {
 pub(super) async fn look_up(
     link: &Link,
     questions: &[LookUp],
+    deadline: Instant,
 ) -> Result<(Vec<Known>, HashMap<SessionId, Found>), StoreError> {
-    let deadline = link.deadline();
     let ids: Vec<&SessionId> = questions.iter().map(|it| &it.session_id).collect();
-    let finding = find(link, &ids, Asked::Primary, deadline).await?;
+    let mut finding = find(link, &ids, Asked::Primary, deadline).await?;
     // After the logs: an event that is missing here was not in a log that is closed by now.
-    let events = find_events(link, questions, &finding.sessions, deadline).await?;
-    let known = questions.iter().map(|question| {
+    let mut wanted = Wanted::of(questions, &finding.sessions);
+    let events = find_events(link, &mut wanted, deadline).await?;
+    // Unless the log was erased meanwhile, and its events with it.
+    let closed: Vec<&SessionId> = wanted
+        .sessions()
+        .filter(|id| finding.sessions.get(*id).is_some_and(Found::is_closed))
+        .collect();
+    if !closed.is_empty() {
+        ask_for(link, &closed, Asked::Primary, deadline, &mut finding).await?;
+    }
+    let mut known = Vec::with_capacity(questions.len());
+    for question in questions {
         let id = &question.session_id;
-        let log = match finding.sessions.get(id) {
+        let log = match finding.get(id)? {
             None => LogState::Absent,
             Some(found) => found.state(),
         };
         let is_there = matches!(log, LogState::Open(_) | LogState::Closed(_));
         let wanted = question.event_ids.iter().filter(|_| is_there);
-        Known {
+        known.push(Known {
             events: wanted
                 .map(|event_id| events.get(&(id.clone(), event_id.clone())).cloned())
                 .collect(),
             log,
-        }
-    });
-    Ok((known.collect(), finding.sessions))
+        });
+    }
+    Ok((known, finding.sessions))
 }
 
+/// Events that are still to be found, by session.
+struct Wanted<'a>(HashMap<&'a SessionId, HashSet<&'a EventId>>);
+
+impl<'a> Wanted<'a> {
+    /// Those of sessions that are there.
+    fn of(questions: &'a [LookUp], sessions: &HashMap<SessionId, Found>) -> Self {
+        let mut wanted: HashMap<_, HashSet<_>> = HashMap::new();
+        for LookUp {
+            session_id,
+            event_ids,
+        } in questions
+        {
+            let is_there = sessions.get(session_id).is_some_and(|it| !it.is_erased());
+            if is_there && !event_ids.is_empty() {
+                wanted.entry(session_id).or_default().extend(event_ids);
+            }
+        }
+        Self(wanted)
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = &'a SessionId> {
+        self.0.keys().copied()
+    }
+
+    fn command(&self) -> Document {
+        let count: usize = self.0.values().map(HashSet::len).sum();
+        let alternatives: Vec<Document> = self
+            .0
+            .iter()
+            .map(|(session_id, event_ids)| {
+                let ids: Vec<&str> = event_ids.iter().map(|id| id.as_str()).collect();
+                doc! {"_id.sessionId": session_id.as_str(), "eventId": {"$in": ids}}
+            })
+            .collect();
+        doc! {
+            "find": "events",
+            "filter": {"$or": alternatives},
+            "batchSize": i64::try_from(count + 1).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn found(&mut self, event: &Event) {
+        if let Some(left) = self.0.get_mut(&event.session_id) {
+            left.remove(&event.event_id);
+            if left.is_empty() {
+                self.0.remove(&event.session_id);
+            }
+        }
+    }
+}
+
+/// Finds what is stored of these events; what is left of `wanted` is not.
 async fn find_events(
     link: &Link,
-    questions: &[LookUp],
-    sessions: &HashMap<SessionId, Found>,
+    wanted: &mut Wanted<'_>,
     deadline: Instant,
 ) -> Result<HashMap<(SessionId, EventId), Event>, StoreError> {
-    let mut alternatives = Vec::new();
-    let mut count = 0_i64;
-    for LookUp {
-        session_id,
-        event_ids,
-    } in questions
-    {
-        let is_there = sessions.get(session_id).is_some_and(|it| !it.is_erased());
-        if is_there && !event_ids.is_empty() {
-            let ids: Vec<&str> = event_ids.iter().map(EventId::as_str).collect();
-            count += i64::try_from(ids.len()).unwrap_or(i64::MAX);
-            alternatives.push(Bson::from(doc! {
-                "_id.sessionId": session_id.as_str(),
-                "eventId": {"$in": ids},
-            }));
-        }
-    }
     let mut events = HashMap::new();
-    // A batch ends at 16 MiB, whatever its size was to be: what is missing is asked for again.
-    while !alternatives.is_empty() {
-        let command = doc! {
-            "find": "events",
-            "filter": {"$or": alternatives.clone()},
-            "batchSize": count + 1,
-            "singleBatch": true,
-        };
-        let reply = link.read(&command, deadline).await?;
+    while !wanted.0.is_empty() {
+        let reply = link.read(&wanted.command(), deadline).await?;
         let before = events.len();
-        collect_events(&reply, &mut events)?;
-        let is_complete = events.len() == before || reply_is_small(&reply);
-        if is_complete {
+        for document in reply.documents()? {
+            let document = document?;
+            let (session_id, _) = codec::id_of(document)?;
+            if let LogDocument::Event(event) = codec::log_document(&session_id, document)? {
+                wanted.found(&event);
+                events.insert((session_id, event.event_id.clone()), event);
+            }
+        }
+        if !reply.is_cut() || events.len() == before {
             break;
         }
-        alternatives = without(alternatives, &events);
     }
     Ok(events)
-}
-
-/// Whether a reply was certainly not cut off by its size.
-fn reply_is_small(reply: &Reply) -> bool {
-    reply.bytes() < 8 * 1024 * 1024
-}
-
-fn collect_events(
-    reply: &Reply,
-    events: &mut HashMap<(SessionId, EventId), Event>,
-) -> Result<(), Garbled> {
-    for document in reply.documents()? {
-        let document = document?;
-        let (session_id, _) = codec::id_of(document)?;
-        if let LogDocument::Event(event) = codec::log_document(&session_id, document)? {
-            events.insert((session_id, event.event_id.clone()), event);
-        }
-    }
-    Ok(())
-}
-
-/// The questions that are left when these events are known.
-fn without(alternatives: Vec<Bson>, events: &HashMap<(SessionId, EventId), Event>) -> Vec<Bson> {
-    let is_left = |question: &Document| {
-        let session_id = question
-            .get_str("_id.sessionId")
-            .map(SessionId::from_stored);
-        let ids = question
-            .get_document("eventId")
-            .and_then(|ids| ids.get_array("$in"));
-        let (Ok(session_id), Ok(ids)) = (session_id, ids) else {
-            return false;
-        };
-        let mut ids = ids
-            .iter()
-            .filter_map(Bson::as_str)
-            .map(EventId::from_stored);
-        ids.any(|id| !events.contains_key(&(session_id.clone(), id)))
-    };
-    alternatives
-        .into_iter()
-        .filter(|question| question.as_document().is_some_and(is_left))
-        .collect()
 }

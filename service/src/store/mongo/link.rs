@@ -66,7 +66,7 @@ pub(super) struct Link {
 /// A term as the driver's monitors see it and, since they may be a moment late, as the answering
 /// member itself says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Reign {
+pub(super) struct Reign {
     seen: Term,
     said: Option<i64>,
 }
@@ -74,8 +74,8 @@ struct Reign {
 impl Reign {
     /// # Errors
     /// When the member that answered is no primary any more.
-    fn of(seen: &Term, reply: &Reply) -> Result<Self, CallError> {
-        let member = reply.0.as_raw_document().get_document("$replData").ok();
+    fn of(seen: &Term, batch: &RawBatch) -> Result<Self, CallError> {
+        let member = batch.as_raw_document().get_document("$replData").ok();
         if member.is_some_and(|member| matches!(member.get_bool("isPrimary"), Ok(false))) {
             return Err(CallError::NotDone("the primary changed".to_owned()));
         }
@@ -87,7 +87,11 @@ impl Reign {
 }
 
 /// What a member answered.
-pub(super) struct Reply(RawBatch);
+pub(super) struct Reply {
+    batch: RawBatch,
+    /// As which primary, if it was asked as one.
+    reign: Option<Reign>,
+}
 
 impl Reply {
     /// The documents of the first batch, which is all that is ever asked for.
@@ -95,7 +99,7 @@ impl Reply {
         &self,
     ) -> Result<impl Iterator<Item = Result<&RawDocument, Garbled>>, Garbled> {
         let documents: &RawArray = self
-            .0
+            .batch
             .doc_slices()
             .map_err(|_| Garbled::new("the reply's batch"))?;
         Ok(documents.into_iter().map(|document| {
@@ -111,14 +115,21 @@ impl Reply {
         self.documents()?.next().transpose()
     }
 
-    /// Its size, in bytes. One batch has 16 MiB at most, whatever its size was to be.
-    pub(super) fn bytes(&self) -> usize {
-        self.0.as_raw_document().as_bytes().len()
+    /// Whether there is more: a batch ends at 16 MiB, whatever its size was to be.
+    pub(super) fn is_cut(&self) -> bool {
+        let cursor = self.batch.as_raw_document().get_document("cursor");
+        let id = cursor.and_then(|cursor| cursor.get_i64("id"));
+        !matches!(id, Ok(0))
+    }
+
+    /// As which primary the member answered. Answers of two reigns do not make one truth.
+    pub(super) fn reign(&self) -> Option<&Reign> {
+        self.reign.as_ref()
     }
 
     /// How far the log of the set had got, as far as this answer looked.
     pub(super) fn operation_time(&self) -> Option<Timestamp> {
-        let reply = self.0.as_raw_document();
+        let reply = self.batch.as_raw_document();
         reply.get_timestamp("operationTime").ok()
     }
 }
@@ -177,8 +188,27 @@ impl Link {
         command: &Document,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
+        self.read_at("majority", command, deadline).await
+    }
+
+    /// The same, all of it as it was at one moment: a long scan otherwise goes on in what has
+    /// changed since it began.
+    pub(super) async fn read_snapshot(
+        &self,
+        command: &Document,
+        deadline: Instant,
+    ) -> Result<Reply, CallError> {
+        self.read_at("snapshot", command, deadline).await
+    }
+
+    async fn read_at(
+        &self,
+        level: &str,
+        command: &Document,
+        deadline: Instant,
+    ) -> Result<Reply, CallError> {
         let mut command = command.clone();
-        command.insert("readConcern", doc! {"level": "majority"});
+        command.insert("readConcern", doc! {"level": level});
         loop {
             match self.read_proven(&command, deadline).await {
                 Ok(reply) => return Ok(reply),
@@ -190,12 +220,15 @@ impl Link {
     async fn read_proven(&self, command: &Document, deadline: Instant) -> Result<Reply, CallError> {
         let term = self.term(deadline).await?;
         loop {
+            // Noted before: what was read before the proof is not covered by it.
+            let proven = self.lock_proven().clone();
             let reply = self.ask(None, command, Some(&term), deadline).await?;
-            let reign = Reign::of(&term, &reply)?;
-            if self.proven(&reign) {
+            if proven.is_some() && proven == reply.reign {
                 return Ok(reply);
             }
-            self.prove(&term, deadline).await?;
+            if *self.lock_proven() != reply.reign {
+                self.prove(&term, deadline).await?;
+            }
         }
     }
 
@@ -287,12 +320,8 @@ impl Link {
             "readConcern": {"level": "linearizable"},
         };
         let reply = self.ask(None, &command, Some(term), deadline).await?;
-        *self.lock_proven() = Some(Reign::of(term, &reply)?);
+        *self.lock_proven() = reply.reign;
         Ok(())
-    }
-
-    fn proven(&self, reign: &Reign) -> bool {
-        self.lock_proven().as_ref() == Some(reign)
     }
 
     fn lock_proven(&self) -> MutexGuard<'_, Option<Reign>> {
@@ -334,9 +363,9 @@ impl Link {
             cursor.batch().await?.next().await.transpose()
         };
         let batch = self.call(name, term, deadline, call).await?;
-        batch
-            .map(Reply)
-            .ok_or_else(|| CallError::Lost("the reply has no batch".to_owned()))
+        let batch = batch.ok_or_else(|| CallError::Lost("the reply has no batch".to_owned()))?;
+        let reign = term.map(|term| Reign::of(term, &batch)).transpose()?;
+        Ok(Reply { batch, reign })
     }
 
     /// Runs a call of the driver to its end, but waits for it only so long: until the deadline,

@@ -24,9 +24,9 @@ use crate::store::{SessionPage, StoreError};
 pub(super) async fn read(
     store: &MongoStore,
     query: &SessionListQuery,
+    deadline: Instant,
 ) -> Result<SessionPage, StoreError> {
     let link = store.link();
-    let deadline = link.deadline();
     let command = command(query);
     let reply = if query.consistency == Consistency::Eventual {
         let command = &command;
@@ -34,7 +34,7 @@ pub(super) async fn read(
             async move {
                 let reply = match &member {
                     Some(member) => link.read_from(member, command, None, deadline).await,
-                    None => link.read(command, deadline).await,
+                    None => link.read_snapshot(command, deadline).await,
                 };
                 (reply, member)
             }
@@ -42,15 +42,19 @@ pub(super) async fn read(
         };
         let (reply, member) = first_answer(store, ask).await?;
         if member.is_some() {
-            return Ok(page(query, stored_sessions(&reply)?));
+            return Ok(page(query, stored_sessions(&reply)?, reply.is_cut()));
         }
         reply
     } else {
-        link.read(&command, deadline).await?
+        link.read_snapshot(&command, deadline).await?
     };
     let sessions = stored_sessions(&reply)?;
     let behind = behind_their_logs(link, &sessions, deadline).await?;
-    Ok(corrected(page(query, sessions), query, behind))
+    Ok(corrected(
+        page(query, sessions, reply.is_cut()),
+        query,
+        behind,
+    ))
 }
 
 /// The command that reads a page and one session more, which tells whether it is the last page.
@@ -94,7 +98,6 @@ fn command(query: &SessionListQuery) -> Document {
         "sort": {"startedAt": -1, "_id": -1},
         "limit": limit,
         "batchSize": limit,
-        "singleBatch": true,
     };
     if filter.language.is_some() {
         command.insert("hint", schema::SESSIONS_BY_LANGUAGE);
@@ -115,8 +118,8 @@ fn stored_sessions(reply: &Reply) -> Result<Vec<Session>, StoreError> {
     Ok(sessions)
 }
 
-fn page(query: &SessionListQuery, mut sessions: Vec<Session>) -> SessionPage {
-    let has_more = sessions.len() > query.limit;
+fn page(query: &SessionListQuery, mut sessions: Vec<Session>, is_cut: bool) -> SessionPage {
+    let has_more = is_cut || sessions.len() > query.limit;
     sessions.truncate(query.limit);
     let next = sessions
         .last()

@@ -37,7 +37,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use tokio::sync::watch::Receiver;
 use tokio::task::AbortHandle;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{
     Consistency, Event, EventId, NewSession, PageQuery, Session, SessionId, SessionListQuery,
@@ -113,16 +113,18 @@ impl MongoStore {
         &self.0.replicas
     }
 
-    /// Waits until the database has been found fit to serve, but no longer than a request may.
-    async fn fit(&self) -> Result<(), StoreError> {
+    /// Waits until the database has been found fit to serve, but no longer than a request may;
+    /// returns until when that is.
+    async fn fit(&self) -> Result<Instant, StoreError> {
+        let deadline = self.link().deadline();
         let mut state = self.0.state.clone();
         let is_fit = state.borrow().is_fit();
         if is_fit {
-            return Ok(());
+            return Ok(deadline);
         }
         let waiting = state.wait_for(State::is_fit);
-        match timeout_at(self.link().deadline(), waiting).await {
-            Ok(Ok(_)) => Ok(()),
+        match timeout_at(deadline, waiting).await {
+            Ok(Ok(_)) => Ok(deadline),
             _ => Err(StoreError::Unavailable(self.reason())),
         }
     }
@@ -138,25 +140,25 @@ impl MongoStore {
 #[async_trait]
 impl Store for MongoStore {
     async fn create(&self, sessions: Vec<NewSession>) -> Vec<CreateOutcome> {
-        if self.fit().await.is_err() {
-            return vec![CreateOutcome::Unknown; sessions.len()];
+        match self.fit().await {
+            Ok(deadline) => write::create(self.link(), &sessions, deadline).await,
+            Err(_) => vec![CreateOutcome::Unknown; sessions.len()],
         }
-        write::create(self.link(), &sessions).await
     }
 
     async fn commit(&self, records: Arc<[Record]>) -> Vec<CommitOutcome> {
-        if self.fit().await.is_err() {
-            return vec![CommitOutcome::NotTried; records.len()];
+        match self.fit().await {
+            Ok(deadline) => write::commit(self.link(), &records, deadline).await,
+            Err(_) => vec![CommitOutcome::NotTried; records.len()],
         }
-        write::commit(self.link(), &records).await
     }
 
     async fn look_up(&self, questions: Vec<LookUp>) -> Result<Vec<Known>, StoreError> {
-        self.fit().await?;
-        let (known, found) = known::look_up(self.link(), &questions).await?;
+        let deadline = self.fit().await?;
+        let (known, found) = known::look_up(self.link(), &questions, deadline).await?;
         // What is found to be closed is answered as closed: its document must say so too.
         let behind = FollowUps::of(&found);
-        behind.write(self.link(), self.link().deadline()).await?;
+        behind.write(self.link(), deadline).await?;
         Ok(known)
     }
 
@@ -165,8 +167,8 @@ impl Store for MongoStore {
         id: &SessionId,
         consistency: Consistency,
     ) -> Result<Session, ReadError> {
-        self.fit().await?;
-        read::session(self, id, consistency).await
+        let deadline = self.fit().await?;
+        read::session(self, id, consistency, deadline).await
     }
 
     async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
@@ -179,8 +181,8 @@ impl Store for MongoStore {
         id: &SessionId,
         query: &PageQuery,
     ) -> Result<(Session, EventPage), ReadError> {
-        self.fit().await?;
-        read::session_with_events(self, id, query).await
+        let deadline = self.fit().await?;
+        read::session_with_events(self, id, query, deadline).await
     }
 
     async fn event(
@@ -189,23 +191,23 @@ impl Store for MongoStore {
         event_id: &EventId,
         consistency: Consistency,
     ) -> Result<Option<Event>, ReadError> {
-        self.fit().await?;
-        read::event(self, id, event_id, consistency).await
+        let deadline = self.fit().await?;
+        read::event(self, id, event_id, consistency, deadline).await
     }
 
     async fn list(&self, query: &SessionListQuery) -> Result<SessionPage, StoreError> {
-        self.fit().await?;
-        list::read(self, query).await
+        let deadline = self.fit().await?;
+        list::read(self, query, deadline).await
     }
 
     async fn update(&self, id: &SessionId, change: SessionChange) -> Result<Session, UpdateError> {
-        self.fit().await?;
-        update::update(self.link(), id, &change).await
+        let deadline = self.fit().await?;
+        update::update(self.link(), id, &change, deadline).await
     }
 
     async fn erase(&self, id: &SessionId, at: Timestamp) -> Result<(), EraseError> {
-        self.fit().await?;
-        erase::erase(self.link(), id, at).await
+        let deadline = self.fit().await?;
+        erase::erase(self.link(), id, at, deadline).await
     }
 
     fn subscribe(&self) -> Option<BoxStream<'static, Announcement>> {

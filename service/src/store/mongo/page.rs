@@ -72,7 +72,6 @@ pub(super) fn command(id: &SessionId, total: u64, query: &PageQuery) -> Option<D
         "max": bounds.1,
         "limit": limit,
         "batchSize": limit,
-        "singleBatch": true,
     };
     if let PageStart::Offset(offset @ 1..) = query.start {
         command.insert("skip", as_int64(offset));
@@ -129,7 +128,7 @@ pub(super) fn events(
 ) -> Result<(Vec<Event>, Option<Position>), NoPage> {
     let mut page = Vec::with_capacity(query.limit.min(64));
     let mut bytes = 0;
-    let mut is_cut = false;
+    let mut is_cut = reply.is_cut();
     for document in reply.documents()? {
         if page.len() == query.limit || bytes >= query.max_bytes {
             is_cut = true;

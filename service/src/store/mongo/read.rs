@@ -14,8 +14,9 @@ use crate::domain::{Consistency, Event, EventId, PageQuery, Session, SessionId};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::codec::{self, LogDocument};
 use crate::store::mongo::error::CallError;
+use crate::store::mongo::finder::Moment;
 use crate::store::mongo::known::{self, Asked, Log};
-use crate::store::mongo::link::{Link, Reply};
+use crate::store::mongo::link::{Link, Reign, Reply};
 use crate::store::mongo::metrics::PageSource;
 use crate::store::mongo::page::{self, NoPage};
 use crate::store::{EventPage, ReadError, StoreError};
@@ -28,14 +29,16 @@ struct Standing {
     at: Option<Timestamp>,
     /// The secondary that said so, if one was asked.
     member: Option<ServerAddress>,
+    /// The primary that said so, if it was asked.
+    reign: Option<Reign>,
 }
 
 pub(super) async fn session(
     store: &MongoStore,
     id: &SessionId,
     consistency: Consistency,
+    deadline: Instant,
 ) -> Result<Session, ReadError> {
-    let deadline = store.link().deadline();
     let standing = standing(store, id, consistency, deadline).await?;
     Ok(standing.session)
 }
@@ -44,9 +47,9 @@ pub(super) async fn session_with_events(
     store: &MongoStore,
     id: &SessionId,
     query: &PageQuery,
+    deadline: Instant,
 ) -> Result<(Session, EventPage), ReadError> {
-    let deadline = store.link().deadline();
-    loop {
+    for _ in 0..LOOKS {
         let standing = standing(store, id, query.consistency, deadline).await?;
         if let Some((events, next)) = read_page(store, id, query, &standing, deadline).await? {
             let page = EventPage {
@@ -58,20 +61,22 @@ pub(super) async fn session_with_events(
             return Ok((standing.session, page));
         }
         // Erased since: the next look at the session says so.
-        if Instant::now() >= deadline {
-            return Err(StoreError::TimedOut.into());
-        }
     }
+    Err(StoreError::Damaged(format!("the log of session {id} has a gap")).into())
 }
+
+/// How often a log is looked at whose events are not all there. One that is being erased is found
+/// erased at the second look.
+const LOOKS: usize = 3;
 
 pub(super) async fn event(
     store: &MongoStore,
     id: &SessionId,
     event_id: &EventId,
     consistency: Consistency,
+    deadline: Instant,
 ) -> Result<Option<Event>, ReadError> {
     let link = store.link();
-    let deadline = link.deadline();
     let command = doc! {
         "find": "events",
         "filter": {"_id.sessionId": id.as_str(), "eventId": event_id.as_str()},
@@ -86,10 +91,14 @@ pub(super) async fn event(
     {
         return Ok(Some(event));
     }
-    // The event first: one that is missing was missing in the log that is looked at then.
-    let reply = link.read(&command, deadline).await.map_err(store_error)?;
-    standing(store, id, strong(consistency), deadline).await?;
-    Ok(only_event(id, &reply)?)
+    loop {
+        // The event first: one that is missing was missing in the log that is looked at then.
+        let reply = link.read(&command, deadline).await.map_err(store_error)?;
+        let standing = standing(store, id, strong(consistency), deadline).await?;
+        if standing.reign.as_ref() == reply.reign() {
+            return Ok(only_event(id, &reply)?);
+        }
+    }
 }
 
 /// What was not found on a secondary is looked for at the primary.
@@ -135,18 +144,19 @@ async fn standing(
                 log,
                 at,
                 member,
+                reign: None,
             });
         }
     }
     loop {
-        let (found, at) = store
+        let (found, Moment { at, reign }) = store
             .finder()
             .find(id, deadline)
             .await
             .map_err(store_error)?;
         let tail = found.as_ref().map_or(0, |found| found.log().tail());
         if consistency == Consistency::Linearizable
-            && !is_still_the_end(link, id, tail, found.is_some(), deadline).await?
+            && is_still_the_end(link, id, tail, found.is_some(), deadline).await? != reign
         {
             continue;
         }
@@ -156,6 +166,7 @@ async fn standing(
             log,
             at,
             member: None,
+            reign,
         });
     }
 }
@@ -179,10 +190,15 @@ pub(super) async fn first_answer<'a, T>(
         asked.push(ask(Some(member.clone())));
         match tokio::time::timeout(link.patience.hedge, asked.next()).await {
             Ok(Some((Ok(answer), member))) => return Ok((answer, member)),
-            Ok(_) => tracing::debug!(%member, "a secondary failed"),
-            Err(_) => tracing::debug!(%member, "a secondary takes long"),
+            Ok(Some((Err(error), Some(failed)))) => {
+                tracing::debug!(%error, member = %failed, "a secondary failed");
+                replicas.avoid(&failed);
+            }
+            _ => {
+                tracing::debug!(%member, "a secondary takes long");
+                replicas.avoid(&member);
+            }
         }
-        replicas.avoid(&member);
     }
     asked.push(ask(None));
     let mut last = CallError::NotDone("nobody was asked".to_owned());
@@ -196,14 +212,14 @@ pub(super) async fn first_answer<'a, T>(
 }
 
 /// Asks for exactly the record after the last one, in the way that proves that the primary still
-/// is one. It is `false` if the log, or the session itself, has come to be meanwhile.
+/// is one, and says which. `None` if the log has grown, or the session come to be, meanwhile.
 async fn is_still_the_end(
     link: &Link,
     id: &SessionId,
     tail: u64,
     exists: bool,
     deadline: Instant,
-) -> Result<bool, ReadError> {
+) -> Result<Option<Reign>, ReadError> {
     let next = i64::try_from(tail).unwrap_or(i64::MAX).saturating_add(1);
     let (collection, filter) = if exists {
         (
@@ -217,7 +233,7 @@ async fn is_still_the_end(
     let reply = link.read_linearizable(&command, deadline).await;
     let reply = reply.map_err(store_error)?;
     let is_there = reply.first().map_err(StoreError::from)?.is_some();
-    Ok(!is_there)
+    Ok(reply.reign().filter(|_| !is_there).cloned())
 }
 
 type Page = (Vec<Event>, Option<crate::domain::Position>);
@@ -304,16 +320,19 @@ async fn replica_page(
         Ok(reply) => return Ok(judge(reply).map(|page| (page, verified))),
         Err(_) => store.replicas().avoid(&member),
     }
-    let asking_primary = pin!(link.read(command, deadline));
-    tokio::select! {
-        reply = reading => Ok(judge(reply).map(|page| (page, verified))),
-        reply = asking_primary => match reply {
-            Ok(reply) => match from_primary(page::events(id, total, query, &reply))? {
-                Some(page) => Ok(Ok((page, PageSource::Slow))),
-                None => Ok(Err(PageSource::Slow)),
-            },
-            Err(error) => Err(store_error(error)),
-        }
+    let mut asking_primary = pin!(link.read(command, deadline));
+    let reply = tokio::select! {
+        reply = reading => match judge(reply) {
+            Ok(page) => return Ok(Ok((page, verified))),
+            // The primary is on its way to an answer already.
+            Err(_) => asking_primary.as_mut().await,
+        },
+        reply = asking_primary.as_mut() => reply,
+    };
+    let reply = reply.map_err(store_error)?;
+    match from_primary(page::events(id, total, query, &reply))? {
+        Some(page) => Ok(Ok((page, PageSource::Slow))),
+        None => Ok(Err(PageSource::Slow)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Finding what a crash left half done: erasures, and sessions that are closed in their log only.
+//! Finding what a crash left half done: sessions that are closed in their log only.
 //!
 //! Whoever meets such a session repairs it; the sweep is for those that nobody asks for.
 
@@ -10,7 +10,6 @@ use mongodb::bson::{DateTime, doc};
 
 use crate::domain::SessionId;
 use crate::store::mongo::codec::Garbled;
-use crate::store::mongo::erase;
 use crate::store::mongo::error::CallError;
 use crate::store::mongo::known::{self, Asked};
 use crate::store::mongo::link::Link;
@@ -27,28 +26,21 @@ const STEP: i64 = 200;
 /// A walk over the open sessions that never ends, one step at a time.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
-    /// Where it has got, in the index of sessions by status.
-    place: Option<(usize, Option<(DateTime, ObjectId)>)>,
+    /// Which of the open statuses it goes through.
+    status: usize,
+    /// Where it has got in the index of sessions by status.
+    after: Option<(DateTime, ObjectId)>,
 }
 
 /// What can be closed in the log only.
 const OPEN: [&str; 2] = ["initiated", "active"];
 
 impl Sweep {
-    /// Repairs what it finds in the next step; finishes erasures at the start of each round.
+    /// Repairs what it finds in the next step. After a failure the step is repeated.
     pub(super) async fn step(&mut self, link: &Link) -> Result<(), CallError> {
-        let (status, after) = if let Some(place) = self.place.take() {
-            place
-        } else {
-            let erased = erase::finish_pending(link).await?;
-            if erased > 0 {
-                tracing::info!(erased, "erasures that were broken off are finished");
-            }
-            (0, None)
-        };
         let deadline = link.deadline();
-        let mut filter = doc! {"status": OPEN[status]};
-        if let Some((started_at, id)) = after {
+        let mut filter = doc! {"status": OPEN[self.status]};
+        if let Some((started_at, id)) = self.after {
             filter.insert("startedAt", doc! {"$lte": started_at});
             filter.insert(
                 "$nor",
@@ -93,11 +85,10 @@ impl Sweep {
             tracing::info!("sessions that were behind their logs are repaired");
         }
         let is_full = i64::try_from(ids.len()).is_ok_and(|count| count == STEP);
-        self.place = match (is_full, last) {
-            (true, Some(last)) => Some((status, Some(last))),
-            _ if status + 1 < OPEN.len() => Some((status + 1, None)),
-            _ => None,
-        };
+        self.after = last.filter(|_| is_full);
+        if self.after.is_none() {
+            self.status = (self.status + 1) % OPEN.len();
+        }
         Ok(())
     }
 }

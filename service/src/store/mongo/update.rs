@@ -15,8 +15,8 @@ pub(super) async fn update(
     link: &Link,
     id: &SessionId,
     change: &SessionChange,
+    deadline: Instant,
 ) -> Result<Session, UpdateError> {
-    let deadline = link.deadline();
     let command = doc! {"update": "sessions", "updates": [statement(id, change)?]};
     let command = RawDocumentBuf::try_from(&command)
         .map_err(|error| StoreError::Damaged(error.to_string()))?;

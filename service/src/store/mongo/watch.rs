@@ -111,7 +111,9 @@ async fn pump(
         if has_missed && sender.try_send(Announcement::Everything).is_ok() {
             has_missed = false;
         }
-        let is_over = sender.is_closed() || progress.send(stream.resume_token()).await.is_err();
+        // From where something is still to be told, the next stream begins anew.
+        let place = stream.resume_token().filter(|_| !has_missed);
+        let is_over = sender.is_closed() || progress.send(place).await.is_err();
         if is_over {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Writing: sessions and records by insert, and what follows from a record in its session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, doc, rawdoc};
@@ -19,8 +19,11 @@ const COMMAND_BYTES: usize = 12 * 1024 * 1024;
 /// Code of a unique index that is met a second time.
 const DUPLICATE_KEY: i32 = 11000;
 
-pub(super) async fn commit(link: &Link, records: &[Record]) -> Vec<CommitOutcome> {
-    let deadline = link.deadline();
+pub(super) async fn commit(
+    link: &Link,
+    records: &[Record],
+    deadline: Instant,
+) -> Vec<CommitOutcome> {
     let mut outcomes = Vec::with_capacity(records.len());
     let mut documents = records.iter().map(codec::record).peekable();
     while documents.peek().is_some() {
@@ -129,17 +132,19 @@ async fn follow_up(
     deadline: Instant,
 ) {
     let mut follow_ups = FollowUps::default();
-    let mut causes = Vec::new();
-    for (index, record) in records.iter().enumerate() {
-        let is_cause = outcomes[index] == CommitOutcome::Stored && follow_ups.add(record);
-        if is_cause {
-            causes.push(index);
+    let mut causes = HashSet::new();
+    for (record, outcome) in records.iter().zip(&*outcomes) {
+        if *outcome == CommitOutcome::Stored && follow_ups.add(record) {
+            causes.insert(record.session_id());
         }
     }
     if let Err(error) = follow_ups.write(link, deadline).await {
         tracing::warn!(%error, "sessions were not updated after their records");
-        for index in causes {
-            outcomes[index] = CommitOutcome::Unknown;
+        // The cause, and with it what comes after it in its session.
+        for (record, outcome) in records.iter().zip(outcomes) {
+            if *outcome == CommitOutcome::Stored && causes.contains(record.session_id()) {
+                *outcome = CommitOutcome::Unknown;
+            }
         }
     }
 }
@@ -243,8 +248,11 @@ pub(super) async fn update(
     }
 }
 
-pub(super) async fn create(link: &Link, sessions: &[NewSession]) -> Vec<CreateOutcome> {
-    let deadline = link.deadline();
+pub(super) async fn create(
+    link: &Link,
+    sessions: &[NewSession],
+    deadline: Instant,
+) -> Vec<CreateOutcome> {
     let mut documents = sessions.iter().map(codec::session).peekable();
     let mut outcomes = Vec::with_capacity(sessions.len());
     while documents.peek().is_some() {

@@ -14,3 +14,4 @@ mod sample;
 mod set;
 mod standalone;
 mod streams;
+mod uri;

@@ -61,8 +61,9 @@ pub(super) async fn link(
     options
         .server_selection_timeout
         .get_or_insert(SELECTION_TIMEOUT);
-    options.max_pool_size.get_or_insert(MAX_POOL);
-    options.min_pool_size.get_or_insert(MIN_POOL);
+    let most = *options.max_pool_size.get_or_insert(MAX_POOL);
+    // The driver opens the least number of connections even where it is beyond the largest.
+    options.min_pool_size.get_or_insert(MIN_POOL.min(most));
     let changes = metrics.clone();
     options.sdam_event_handler = Some(topology.handler(move |before, after| {
         if before.term != after.term {

@@ -14,3 +14,5 @@ mod sample;
 mod set;
 mod standalone;
 mod streams;
+mod tls;
+mod uri;

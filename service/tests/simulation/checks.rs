@@ -1,24 +1,41 @@
 //! What every answer promises, checked when it is given and again at the end.
+//!
+//! Only the history and what is stored go in: whether a simulated store answered or a real one
+//! makes no difference.
 
-use sessionstore::domain::{Event, NewEvent, NewSession, Seq, Session, SessionId, Terminal};
+use std::collections::HashSet;
+
+use sessionstore::domain::{
+    Event, EventId, NewEvent, NewSession, Seq, Session, SessionId, Terminal,
+};
 use sessionstore::log::{Answer, Closing, Refusal, Request, Ticket};
 
-use crate::history::{Entry, Outcome};
-use crate::model::SessionOps;
+use crate::history::{Entry, History, Outcome};
+use crate::model::{Cluster, SessionOps};
 use crate::violation::{Violation, promise};
-use crate::world::World;
 
-impl World {
+/// Events and sessions that somebody was told are new.
+pub(crate) type ToldNew = HashSet<(SessionId, Option<EventId>)>;
+
+/// What answers are compared with.
+pub(crate) struct Judge<'a> {
+    pub(crate) history: &'a History,
+    pub(crate) cluster: &'a Cluster,
+    /// The step until which things have happened.
+    pub(crate) step: usize,
+}
+
+impl Judge<'_> {
     /// An answer must be true, and what it acknowledges must be with a majority, now.
     pub(crate) fn check_answer(
-        &mut self,
+        &self,
         ticket: Ticket,
         answer: &Answer,
+        told_new: &mut ToldNew,
     ) -> Result<(), Violation> {
-        let entry = self.history.entry(ticket).clone();
-        self.check_time(&entry, answer)?;
+        let entry = self.history.entry(ticket);
         if let Answer::Refused(refusal) = answer {
-            return self.check_refusal(&entry, refusal);
+            return self.check_refusal(entry, refusal);
         }
         let id = entry.session_id();
         promise(
@@ -28,26 +45,16 @@ impl World {
         )?;
         match (answer, &entry.request) {
             (Answer::Appended { event, replayed }, Request::Append(new)) => {
-                self.check_appended(new, event, *replayed)
+                self.check_appended(new, event, *replayed, told_new)
             }
             (Answer::Closed(terminal), Request::Close(closing)) => {
                 self.check_closed(closing, terminal)
             }
             (Answer::Created { session, replayed }, Request::Create(new)) => {
-                self.check_created(new, session, *replayed)
+                self.check_created(new, session, *replayed, told_new)
             }
             _ => promise("an answer fits its request", false, || format!("{entry:?}")),
         }
-    }
-
-    fn check_time(&self, entry: &Entry, answer: &Answer) -> Result<(), Violation> {
-        let deadline = entry.began_at + self.plan.settings.deadline;
-        let is_timed_out = matches!(answer, Answer::Refused(Refusal::TimedOut));
-        promise(
-            "a request is answered within its deadline, and not given up before",
-            self.now <= deadline && (!is_timed_out || self.now == deadline),
-            || format!("at {:?}: {entry:?}", self.now),
-        )
     }
 
     fn committed(&self, id: &SessionId) -> Option<&SessionOps> {
@@ -59,10 +66,11 @@ impl World {
     }
 
     fn check_appended(
-        &mut self,
+        &self,
         new: &NewEvent,
         event: &Event,
         replayed: bool,
+        told_new: &mut ToldNew,
     ) -> Result<(), Violation> {
         let stored = self
             .committed(&new.session_id)
@@ -86,7 +94,7 @@ impl World {
         let key = (new.session_id.clone(), Some(new.event_id.clone()));
         promise(
             "an event is new to one caller only",
-            self.told_new.insert(key),
+            told_new.insert(key),
             || format!("{event:?}"),
         )
     }
@@ -106,10 +114,11 @@ impl World {
     }
 
     fn check_created(
-        &mut self,
+        &self,
         new: &NewSession,
         session: &Session,
         replayed: bool,
+        told_new: &mut ToldNew,
     ) -> Result<(), Violation> {
         let stored = self
             .committed(&new.session_id)
@@ -123,7 +132,7 @@ impl World {
         let is_own = session.creation_id == new.creation_id;
         promise(
             "a session is new to the one who created it, once",
-            replayed || (is_own && self.told_new.insert((new.session_id.clone(), None))),
+            replayed || (is_own && told_new.insert((new.session_id.clone(), None))),
             || format!("{new:?} got {session:?}"),
         )
     }
@@ -189,7 +198,7 @@ impl World {
     }
 
     /// Everything that can only be said when all is over.
-    pub(crate) fn check_all(&mut self) -> Result<(), Violation> {
+    pub(crate) fn check_all(&self) -> Result<(), Violation> {
         self.cluster.check()?;
         for entry in self.history.entries() {
             self.check_lasting(entry)?;

@@ -116,6 +116,17 @@ impl History {
         count.checked_sub(1).map_or(0, |last| places[last].1)
     }
 
+    /// The step in which a place of a session, or one behind it, was first acknowledged.
+    pub(crate) fn acknowledged_in(&self, id: &SessionId, place: u64) -> Option<usize> {
+        let mut places = self.acknowledged.get(id)?.iter();
+        places.find(|it| it.1 >= place).map(|it| it.0)
+    }
+
+    /// The step in which somebody was first told that the session exists.
+    pub(crate) fn known_since(&self, id: &SessionId) -> Option<usize> {
+        self.known_since.get(id).copied()
+    }
+
     /// Whether anybody was told before `step` that the session exists.
     pub(crate) fn was_known_before(&self, id: &SessionId, step: usize) -> bool {
         self.known_since.get(id).is_some_and(|since| *since < step)

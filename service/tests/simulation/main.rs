@@ -6,6 +6,9 @@
 //! (`troubles`) are crashes, failovers and partitions. Invariants of the stored logs are checked
 //! with every operation, answers when they are given, histories at the end (`checks`, `reads`).
 //!
+//! One module is no simulation: `mongodb` plays what the simulated clients asked for against a real
+//! replica set, and judges by the same checks.
+//!
 //! `SESSIONSTORE_SIM_SEEDS=N` runs N seeds, `SESSIONSTORE_SIM_SEED=S` replays one and prints what
 //! happens.
 
@@ -20,6 +23,7 @@ mod contention;
 mod figures;
 mod history;
 mod model;
+mod mongodb;
 mod plan;
 mod planted;
 mod primary;

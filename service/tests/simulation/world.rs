@@ -1,16 +1,16 @@
 //! The simulated world: virtual time, what happens next, and the run of one seed.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sessionstore::domain::{EventId, NewEvent, SessionId};
-use sessionstore::log::{Answer, Request, Ticket};
+use sessionstore::domain::NewEvent;
+use sessionstore::log::{Answer, Refusal, Request, Ticket};
 
 use crate::agenda::{Agenda, Event};
 use crate::calls::{Call, Insert};
+use crate::checks::{Judge, ToldNew};
 use crate::clients::Client;
 use crate::figures::Figures;
 use crate::history::{Entry, History, Outcome};
@@ -46,8 +46,7 @@ pub(crate) struct World {
     /// Events that somebody tried to append, as they were given first.
     pub(crate) attempted: Vec<NewEvent>,
     pub(crate) names_given: u64,
-    /// Events and sessions that somebody was told are new.
-    pub(crate) told_new: HashSet<(SessionId, Option<EventId>)>,
+    told_new: ToldNew,
     /// From now on nothing goes wrong any more.
     pub(crate) is_calm: bool,
     pub(crate) figures: Figures,
@@ -56,16 +55,26 @@ pub(crate) struct World {
 
 /// Runs one seed from its beginning until everything has come to rest.
 pub(crate) fn run(seed: u64, bug: Option<Bug>, is_traced: bool) -> Result<Figures, Violation> {
+    let mut world = finished(seed, bug, is_traced)?;
+    world.figures.seeds = 1;
+    world.figures.steps = world.step as u64;
+    Ok(world.figures)
+}
+
+/// What was asked for in the run of one seed, in the order in which it was.
+pub(crate) fn requests(seed: u64) -> Result<Vec<Entry>, Violation> {
+    Ok(finished(seed, None, false)?.history.entries().to_vec())
+}
+
+fn finished(seed: u64, bug: Option<Bug>, is_traced: bool) -> Result<World, Violation> {
     let mut rng = StdRng::seed_from_u64(seed);
     let plan = Plan::of(&mut rng, bug);
     let mut world = World::new(rng, plan, is_traced);
     world.trace(format_args!("{:#?}", world.plan));
     world.run()?;
     world.settle()?;
-    world.check_all()?;
-    world.figures.seeds = 1;
-    world.figures.steps = world.step as u64;
-    Ok(world.figures)
+    world.judge().check_all()?;
+    Ok(world)
 }
 
 impl World {
@@ -87,7 +96,7 @@ impl World {
             history: History::default(),
             attempted: Vec::new(),
             names_given: 0,
-            told_new: HashSet::new(),
+            told_new: ToldNew::default(),
             is_calm: false,
             figures: Figures::default(),
             is_traced,
@@ -206,9 +215,30 @@ impl World {
         self.trace(format_args!("{ticket:?} answered {answer:?}"));
         self.figures.answered(answer);
         self.history.answer(self.step, ticket, answer);
-        self.check_answer(ticket, answer)?;
+        self.check_time(self.history.entry(ticket), answer)?;
+        let mut told_new = std::mem::take(&mut self.told_new);
+        self.judge().check_answer(ticket, answer, &mut told_new)?;
+        self.told_new = told_new;
         self.client_answered(ticket, answer);
         Ok(())
+    }
+
+    fn judge(&self) -> Judge<'_> {
+        Judge {
+            history: &self.history,
+            cluster: &self.cluster,
+            step: self.step,
+        }
+    }
+
+    fn check_time(&self, entry: &Entry, answer: &Answer) -> Result<(), Violation> {
+        let deadline = entry.began_at + self.plan.settings.deadline;
+        let is_timed_out = matches!(answer, Answer::Refused(Refusal::TimedOut));
+        promise(
+            "a request is answered within its deadline, and not given up before",
+            self.now <= deadline && (!is_timed_out || self.now == deadline),
+            || format!("at {:?}: {entry:?}", self.now),
+        )
     }
 
     /// Everything is well and at rest: nothing may be left over, and every further request must
@@ -274,7 +304,9 @@ impl World {
 }
 
 /// Whether an answer would be the same if the request were repeated now.
-fn is_final(answer: &Answer) -> bool {
-    use sessionstore::log::Refusal::{Overloaded, TimedOut};
-    !matches!(answer, Answer::Refused(Overloaded | TimedOut))
+pub(crate) fn is_final(answer: &Answer) -> bool {
+    !matches!(
+        answer,
+        Answer::Refused(Refusal::Overloaded | Refusal::TimedOut)
+    )
 }

@@ -24,6 +24,12 @@ pub enum SetError {
         /// The folder.
         path: PathBuf,
     },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// Proxies were wanted for a set that talks over TLS.
+    #[error("proxies cannot lead through TLS")]
+    Encrypted,
     /// The standing set in a folder has other ports than wanted.
     #[error("the set in {path} has its ports from {first} on")]
     OtherPorts {

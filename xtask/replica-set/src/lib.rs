@@ -37,14 +37,16 @@ mod secret;
 mod set;
 mod standing;
 mod status;
+mod tls;
 mod url;
 mod wait;
 
 pub use error::SetError;
 pub use member::Member;
 pub use mongod::mongod;
-pub use options::{Election, Options};
+pub use options::{Election, Options, Tls};
 pub use proxy::{Cut, ProxyGroup};
 pub use set::ReplicaSet;
 pub use standing::{StandingSet, StandingStatus};
 pub use status::{MemberStatus, SetStatus};
+pub use tls::Certificates;

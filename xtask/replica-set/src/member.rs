@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    SetError, background, disk, failpoint, limits,
+    Certificates, SetError, background, disk, failpoint, limits,
     process::{self, Launch, Process},
     wait::until,
 };
@@ -56,7 +56,7 @@ impl Member {
         let process = Mutex::new(Some(process));
         await_listening(port, &folder, &process).await?;
         // Not before, since a driver that meets a closed port pauses.
-        let client = client(port, key)?;
+        let client = client(port, key, launch.certificates.as_ref())?;
         Ok(Self {
             port,
             folder,
@@ -265,13 +265,17 @@ pub(crate) fn host(port: u16) -> String {
 
 /// A driver for the member at `port` alone. The members' key opens a user that may do everything
 /// before there is any other.
-pub(crate) fn client(port: u16, key: &str) -> Result<Client, SetError> {
+pub(crate) fn client(
+    port: u16,
+    key: &str,
+    certificates: Option<&Certificates>,
+) -> Result<Client, SetError> {
     let credential = Credential::builder()
         .username("__system".to_owned())
         .password(key.to_owned())
         .source("local".to_owned())
         .build();
-    let options = ClientOptions::builder()
+    let mut options = ClientOptions::builder()
         .hosts(vec![ServerAddress::Tcp {
             host: "127.0.0.1".to_owned(),
             port: Some(port),
@@ -281,6 +285,7 @@ pub(crate) fn client(port: u16, key: &str) -> Result<Client, SetError> {
         .heartbeat_freq(HEARTBEAT)
         .server_selection_timeout(limits::COMMAND)
         .build();
+    options.tls = certificates.map(|it| it.driver_options().into());
     let _runtime = background::handle().enter();
     Ok(Client::with_options(options)?)
 }

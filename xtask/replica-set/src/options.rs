@@ -13,6 +13,8 @@ pub struct Options {
     /// Whether [`ReplicaSet::url`](crate::ReplicaSet::url) leads through proxies, one a member,
     /// that can be cut.
     pub proxied: bool,
+    /// Whether everybody talks over TLS. Proxies cannot look into that.
+    pub tls: Option<Tls>,
     /// The size in bytes of each member's data folder, so that it can be filled up. Such folders
     /// are file systems in memory, which only root can mount. mongod wants some 350 MiB to start.
     pub data_limit: Option<u64>,
@@ -27,10 +29,20 @@ impl Default for Options {
             members: 3,
             election: Election::Tuned,
             proxied: false,
+            tls: None,
             data_limit: None,
             folder: None,
         }
     }
+}
+
+/// Who has to show a certificate of the set's own authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// The members only.
+    Members,
+    /// Their clients too.
+    Mutual,
 }
 
 /// How fast a lost primary is replaced.

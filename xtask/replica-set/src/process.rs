@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Election, SetError};
+use crate::{Certificates, Election, SetError};
 
 /// What is shown of the log of a member that ended.
 const SHOWN_LOG_BYTES: usize = 2 * 1024;
@@ -22,6 +22,7 @@ pub(crate) struct Launch {
     pub(crate) key_file: PathBuf,
     /// `name=value` of each server parameter.
     pub(crate) parameters: Vec<&'static str>,
+    pub(crate) certificates: Option<Certificates>,
 }
 
 /// Parameters of a member of a test: failpoints, and nothing that wakes up by itself. A primary
@@ -71,6 +72,9 @@ impl Launch {
             .arg("--keyFile")
             .arg(&self.key_file)
             .args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"]);
+        if let Some(certificates) = &self.certificates {
+            command.args(certificates.arguments());
+        }
         for parameter in &self.parameters {
             command.args(["--setParameter", parameter]);
         }

@@ -18,7 +18,7 @@ use mongodb::{
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::{
-    Member, Options, ProxyGroup, SetError, SetStatus, background, bootstrap, folder,
+    Certificates, Member, Options, ProxyGroup, SetError, SetStatus, background, bootstrap, folder,
     guardian::Guardian,
     limits, mongod,
     process::{self, Launch},
@@ -39,6 +39,7 @@ pub struct ReplicaSet {
     name: String,
     root_password: String,
     service_password: String,
+    certificates: Option<Certificates>,
     front: Option<ProxyGroup>,
     admin: Client,
     databases: AtomicU32,
@@ -59,11 +60,16 @@ impl ReplicaSet {
         let guardian = Guardian::start(&folder, afterwards)?;
         let key = secret::random(secret::KEY_LENGTH);
         let name = format!("test-{}", secret::random(6));
+        let certificates = options
+            .tls
+            .map(|tls| Certificates::make(folder.join("tls"), tls))
+            .transpose()?;
         let launch = Arc::new(Launch {
             binary,
             set_name: name.clone(),
             key_file: folder::write_key(&folder, &key)?,
             parameters: process::test_parameters(options.election),
+            certificates: certificates.clone(),
         });
         let members = bootstrap::start_members(&options, &folder, &launch, &key).await?;
         let ports = ports_of(&members);
@@ -73,13 +79,14 @@ impl ReplicaSet {
         let root_password = secret::random(secret::PASSWORD_LENGTH);
         let service_password = secret::random(secret::PASSWORD_LENGTH);
         role::ensure_root(members[primary].client(), &root_password, members.len()).await?;
-        let admin =
-            background::client(&url::of_root(&hosts(&members), &name, &root_password)).await?;
+        let admin_url = url::of_root(&hosts(&members), &name, &root_password);
+        let admin = background::client(&with_tls(admin_url, certificates.as_ref())).await?;
         let mut set = Self {
             members,
             name,
             root_password,
             service_password,
+            certificates,
             front: None,
             admin,
             databases: AtomicU32::new(0),
@@ -135,7 +142,8 @@ impl ReplicaSet {
 
     /// The connection string of a user that may do everything; never through proxies.
     pub fn admin_url(&self) -> String {
-        url::of_root(&hosts(&self.members), &self.name, &self.root_password)
+        let url = url::of_root(&hosts(&self.members), &self.name, &self.root_password);
+        with_tls(url, self.certificates.as_ref())
     }
 
     /// A driver connected to the whole set as a user that may do everything; never through
@@ -169,12 +177,21 @@ impl ReplicaSet {
         self.front.as_ref()
     }
 
+    /// The certificates of a set with [`Options::tls`]; its connection strings name them already.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
+    }
+
     /// One more way to all members, with a connection string and cuts of its own.
     ///
     /// # Errors
     ///
-    /// [`SetError::System`] when there are no ports left.
+    /// [`SetError::System`] when there are no ports left, [`SetError::Encrypted`] with
+    /// [`Options::tls`].
     pub fn proxies(&self) -> Result<ProxyGroup, SetError> {
+        if self.certificates.is_some() {
+            return Err(SetError::Encrypted);
+        }
         ProxyGroup::start(&ports_of(&self.members), &self.direct_url(DATABASE))
     }
 
@@ -267,7 +284,16 @@ impl ReplicaSet {
 
     fn direct_url(&self, database: &str) -> String {
         let hosts = hosts(&self.members);
-        url::of_service(&hosts, &self.name, database, &self.service_password)
+        let url = url::of_service(&hosts, &self.name, database, &self.service_password);
+        with_tls(url, self.certificates.as_ref())
+    }
+}
+
+/// Every connection string has options already.
+fn with_tls(url: String, certificates: Option<&Certificates>) -> String {
+    match certificates {
+        Some(certificates) => url + &certificates.url_options(),
+        None => url,
     }
 }
 

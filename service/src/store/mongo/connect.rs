@@ -61,8 +61,9 @@ pub(super) async fn link(
     options
         .server_selection_timeout
         .get_or_insert(SELECTION_TIMEOUT);
-    options.max_pool_size.get_or_insert(MAX_POOL);
-    options.min_pool_size.get_or_insert(MIN_POOL);
+    let most = *options.max_pool_size.get_or_insert(MAX_POOL);
+    // The driver opens the least number of connections even where it is beyond the largest.
+    options.min_pool_size.get_or_insert(MIN_POOL.min(most));
     // An answer that was lost is looked up, not asked for twice.
     options.retry_writes = Some(false);
     options.retry_reads = Some(false);

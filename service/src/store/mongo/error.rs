@@ -1,5 +1,7 @@
 //! What a failed call to the database means: did nothing, may have done it, or will never do it.
 
+use std::io;
+
 use mongodb::error::{Error, ErrorKind};
 use thiserror::Error;
 
@@ -61,6 +63,25 @@ impl From<&Error> for CallError {
             _ => Self::Lost(error.kind.to_string()),
         }
     }
+}
+
+/// Why a member does not answer, in words for whoever wrote the connection string.
+pub(super) fn why_unreachable(error: &Error) -> String {
+    let text = error.kind.to_string();
+    let ErrorKind::Io(io) = &*error.kind else {
+        return text;
+    };
+    let tls = io.get_ref().and_then(|it| it.downcast_ref());
+    if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+        return format!("{text}: look at tlsCAFile in --store-url");
+    }
+    // mongod says only in its own log that it wants a certificate, and hangs up.
+    if io.kind() == io::ErrorKind::UnexpectedEof && text.contains("TLS") {
+        return "it broke off the TLS connection: unless it went down, look at \
+                tlsCertificateKeyFile in --store-url"
+            .to_owned();
+    }
+    text
 }
 
 /// What a server's message says, without what is another each time: the command as it was sent,

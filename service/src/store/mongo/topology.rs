@@ -13,6 +13,8 @@ use mongodb::options::ServerAddress;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::store::mongo::error::why_unreachable;
+
 /// One reign of one primary. Answers of two terms must not be mixed: the second primary may for a
 /// moment know less than the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +114,7 @@ impl View {
                 ServerType::RsSecondary => view.secondaries.push(address.clone()),
                 ServerType::Unknown => {
                     let why = match server.error() {
-                        Some(error) => error.kind.to_string(),
+                        Some(error) => why_unreachable(error),
                         None => "not reached yet".to_owned(),
                     };
                     view.unreachable.insert(address.to_string(), why);

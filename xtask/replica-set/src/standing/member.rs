@@ -48,7 +48,7 @@ impl StandingMember {
     }
 
     pub(super) fn client(&self, key: &str) -> Result<Client, SetError> {
-        member::client(self.port, key)
+        member::client(self.port, key, None)
     }
 
     /// Starts it; returns when it can be found by its data.

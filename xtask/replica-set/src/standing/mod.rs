@@ -119,6 +119,7 @@ impl StandingSet {
             set_name: NAME.to_owned(),
             key_file: folder::write_key(&self.folder, &self.record.key)?,
             parameters: process::STANDING_PARAMETERS.to_vec(),
+            certificates: None,
         };
         for member in self.members.iter().filter(|it| it.pid().is_none()) {
             progress(&format!("starting {}", member.host()));

@@ -233,6 +233,47 @@ fn a_missing_outcome_is_an_unknown_one() {
 }
 
 #[test]
+fn what_is_stored_behind_an_unknown_outcome_is_settled_along_with_it() {
+    let mut script = Script::warm(3);
+    let tickets = script.append_all([event("a"), event("b"), event("c")]);
+    let (call, _) = script.take_commit();
+    script.committed(call, &[Stored, Unknown, Stored]);
+    assert_eq!(
+        script.take_answers(),
+        [(tickets[0], fresh(stored_at(4, &event("a"))))]
+    );
+    script.pass(LONG);
+    let (call, questions) = script.take_look_up();
+    assert_eq!(event_ids(&questions[0]), ["b", "c"]);
+    let stored = [stored_at(5, &event("b")), stored_at(6, &event("c"))];
+    script.looked_up(call, [open_with(6, stored.clone().map(Some))]);
+    let answers = stored.map(replayed);
+    assert_eq!(
+        script.take_answers(),
+        tickets[1..]
+            .iter()
+            .copied()
+            .zip(answers)
+            .collect::<Vec<_>>()
+    );
+    script.assert_idle();
+}
+
+#[test]
+fn what_is_stored_behind_a_gap_is_looked_for_before_anything_is_built_upon_it() {
+    for first in [NotTried, Refused] {
+        let mut script = Script::warm(3);
+        script.append_all([event("a"), event("b")]);
+        let (call, _) = script.take_commit();
+        script.committed(call, &[first, Stored]);
+        assert_eq!(script.take_answers(), []);
+        script.pass(LONG);
+        let (_, questions) = script.take_look_up();
+        assert_eq!(event_ids(&questions[0]), ["a", "b"]);
+    }
+}
+
+#[test]
 fn what_was_certainly_not_tried_is_sent_again_without_a_look_up() {
     let mut script = Script::warm(3);
     script.append(event("a"));

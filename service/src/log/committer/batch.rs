@@ -133,7 +133,7 @@ impl Committer {
                 outcome.unwrap_or(CommitOutcome::Unknown)
             };
             let records = &batch.records[at..at + count];
-            let outcomes: Vec<_> = (0..count).map(outcome_of).collect();
+            let outcomes = without_gap((0..count).map(outcome_of).collect());
             self.lane_committed(
                 now,
                 &session_id,
@@ -169,7 +169,6 @@ impl Committer {
         for ((mut item, record), outcome) in items.into_iter().zip(records).zip(outcomes) {
             match outcome {
                 CommitOutcome::Stored => {
-                    debug_assert!(left.is_empty(), "stored after one that was not: a gap");
                     tail = Some(record.seq().get());
                     answers.push((item, stored(record, &mut terminal)));
                     continue;
@@ -224,6 +223,21 @@ impl Committer {
             self.reschedule(now, session_id);
         }
     }
+}
+
+/// What the outcomes of one session's records say together. One that is stored behind one that is
+/// not contradicts it: only a look-up can tell what there is from that one on.
+fn without_gap(mut outcomes: Vec<CommitOutcome>) -> Vec<CommitOutcome> {
+    let stored = |outcome: &CommitOutcome| *outcome == CommitOutcome::Stored;
+    let in_order = outcomes
+        .iter()
+        .take_while(|outcome| stored(outcome))
+        .count();
+    let behind = &mut outcomes[in_order..];
+    if behind.iter().any(stored) {
+        behind.fill(CommitOutcome::Unknown);
+    }
+    outcomes
 }
 
 fn record_at(seq: Seq, work: &Work) -> Record {

@@ -53,7 +53,7 @@ fn a_session_is_asked_for_a_hundred_events_at_a_time_until_all_are_settled() {
         .map(|(n, e)| record(n, e))
         .collect();
     assert_eq!(records, again);
-    script.committed(call, &vec![Stored; 100]);
+    script.committed(call, &[Stored; 100]);
     script.assert_idle();
 }
 

@@ -143,8 +143,8 @@ impl Lane {
         self.tail == Tail::Unknown || self.waiting.iter().any(|item| item.suspect)
     }
 
-    /// The event ids a look-up has to ask for, in the order of the queue.
-    pub(super) fn suspect_event_ids(&self) -> Vec<EventId> {
+    /// The first event ids a look-up has to ask for, in the order of the queue.
+    pub(super) fn suspect_event_ids(&self, most: usize) -> Vec<EventId> {
         self.waiting
             .iter()
             .filter(|item| item.suspect)
@@ -152,6 +152,7 @@ impl Lane {
                 Work::Append(event) => Some(event.event_id.clone()),
                 Work::Close(_) => None,
             })
+            .take(most)
             .collect()
     }
 
@@ -186,19 +187,21 @@ impl Lane {
         let mut verdict = Verdict::default();
         let waiting = std::mem::take(&mut self.waiting);
         for (index, mut item) in waiting.into_iter().enumerate() {
-            let answer = match &item.work {
-                Work::Append(new) if item.suspect => match found.next().flatten() {
-                    Some(event) => stored_before(new, event),
-                    None => Answer::Refused(Refusal::Closed(terminal.clone())),
-                },
-                Work::Close(closing) if index < count => {
+            let looked_for = match &item.work {
+                Work::Append(_) if item.suspect => found.next(),
+                Work::Append(_) | Work::Close(_) => None,
+            };
+            let answer = match (&item.work, looked_for) {
+                (Work::Append(new), Some(Some(event))) => stored_before(new, event),
+                (Work::Append(_), Some(None)) => Answer::Refused(Refusal::Closed(terminal.clone())),
+                (Work::Close(closing), _) if index < count => {
                     if closing.status == terminal.status {
                         Answer::Closed(terminal.clone())
                     } else {
                         Answer::Refused(Refusal::ClosedOtherwise(terminal.clone()))
                     }
                 }
-                Work::Append(_) | Work::Close(_) => {
+                (Work::Append(_) | Work::Close(_), _) => {
                     item.suspect = true;
                     self.waiting.push_back(item);
                     continue;
@@ -210,7 +213,7 @@ impl Lane {
     }
 
     /// The log is open with `tail` records: stored events are answered, what is absent may be
-    /// sent (again).
+    /// sent (again). Events that the look-up had no room for stay suspect until the next one.
     pub(super) fn settle_open(&mut self, tail: u64, found: Vec<Option<Event>>) -> Verdict {
         if let Tail::Open(known) = self.tail {
             debug_assert!(known <= tail, "a committed tail went back");
@@ -226,7 +229,11 @@ impl Lane {
         for mut item in std::mem::take(&mut self.waiting) {
             if item.suspect {
                 if let Work::Append(new) = &item.work {
-                    if let Some(event) = found.next().flatten() {
+                    let Some(looked_for) = found.next() else {
+                        self.waiting.push_back(item);
+                        continue;
+                    };
+                    if let Some(event) = looked_for {
                         let answer = stored_before(new, event);
                         verdict.answers.push((item, answer));
                         continue;

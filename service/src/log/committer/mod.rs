@@ -54,11 +54,23 @@ pub struct Committer {
     queued_bytes: usize,
 }
 
-/// A lane in a look-up: which session, and how many of its items were waiting when it began.
+/// A lane in a look-up: which session, how many of its items were waiting when it began, and how
+/// many events were asked for.
 #[derive(Debug)]
 struct Asked {
     session_id: SessionId,
     waiting: usize,
+    events: usize,
+}
+
+impl Asked {
+    /// Whether this can be the answer.
+    fn is_answered_by(&self, known: &Known) -> bool {
+        match known.log {
+            LogState::Absent | LogState::Erased => true,
+            LogState::Open(_) | LogState::Closed(_) => known.events.len() == self.events,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -69,8 +81,12 @@ struct Creations {
     not_before: Duration,
 }
 
-/// Lanes and event ids in one look-up at most: keeps one question to the store small.
+/// Lanes and event ids in one look-up at most: keeps one question to the store small, and its
+/// answer, which may hold an event of the largest size for each id.
 const MAX_QUESTIONS: usize = 500;
+/// Event ids of one lane in one look-up at most; the rest comes in the next ones. So a lane that
+/// has much to settle leaves room for the others.
+const MAX_EVENTS_OF_LANE: usize = 100;
 /// Look-ups at the same time; a second one lets new lanes start while a large one is answered.
 const MAX_LOOK_UPS: usize = 2;
 
@@ -142,7 +158,7 @@ impl Committer {
             return;
         };
         match result {
-            Ok(known) if known.len() == asked.len() => {
+            Ok(known) if is_answered(&asked, &known) => {
                 for (asked, known) in asked.into_iter().zip(known) {
                     self.lane_looked_up(now, &asked, known, effects);
                 }
@@ -344,11 +360,13 @@ impl Committer {
                 continue;
             };
             lane.stage = Stage::InFlight;
-            let event_ids = lane.suspect_event_ids();
+            let room = MAX_EVENTS_OF_LANE.min(MAX_QUESTIONS - size);
+            let event_ids = lane.suspect_event_ids(room);
             size += 1 + event_ids.len();
             asked.push(Asked {
                 session_id: session_id.clone(),
                 waiting: lane.waiting.len(),
+                events: event_ids.len(),
             });
             questions.push(LookUp {
                 session_id,
@@ -434,4 +452,10 @@ impl Committer {
             effects.push(Effect::Answer(ticket, answer));
         }
     }
+}
+
+/// Whether every question has an answer.
+fn is_answered(asked: &[Asked], known: &[Known]) -> bool {
+    let mut both = asked.iter().zip(known);
+    known.len() == asked.len() && both.all(|(asked, known)| asked.is_answered_by(known))
 }

@@ -5,6 +5,7 @@ mod appends;
 mod bounds;
 mod closings;
 mod creations;
+mod questions;
 mod settling;
 mod sharing;
 

@@ -34,19 +34,19 @@ fn an_event_id_with_other_content_is_refused() {
 
 #[test]
 fn a_storm_of_retries_is_settled_by_one_look_up_for_the_whole_batch() {
-    let events: Vec<_> = (1..=300).map(|n| event(&format!("e{n}"))).collect();
+    let events: Vec<_> = (1..=100).map(|n| event(&format!("e{n}"))).collect();
     let stored: Vec<_> = (1..).zip(&events).map(|(n, e)| stored_at(n, e)).collect();
-    let mut script = Script::warm(300);
+    let mut script = Script::warm(100);
     let tickets = script.append_all(events);
     let (call, records) = script.take_commit();
-    assert_eq!(records.len(), 300);
-    let mut outcomes = vec![NotTried; 300];
+    assert_eq!(records.len(), 100);
+    let mut outcomes = vec![NotTried; 100];
     outcomes[0] = Refused;
     script.committed(call, &outcomes);
 
     let (call, questions) = script.take_look_up();
-    assert_eq!(questions[0].event_ids.len(), 300);
-    script.looked_up(call, [open_with(300, stored.iter().cloned().map(Some))]);
+    assert_eq!(questions[0].event_ids.len(), 100);
+    script.looked_up(call, [open_with(100, stored.iter().cloned().map(Some))]);
     let expected: Vec<_> = tickets
         .into_iter()
         .zip(stored.into_iter().map(replayed))
@@ -334,6 +334,21 @@ fn a_look_up_with_too_few_answers_is_repeated() {
     script.append_all([event_in("a", "1"), event_in("b", "1")]);
     let (call, first) = script.take_look_up();
     script.looked_up(call, [open(0)]);
+    script.pass_until_due();
+    let (_, again) = script.take_look_up();
+    assert_eq!(again, first);
+}
+
+#[test]
+fn a_look_up_that_leaves_out_an_event_is_repeated() {
+    let mut script = Script::warm(3);
+    script.append_all([event("a"), event("b")]);
+    let (call, _) = script.take_commit();
+    script.committed(call, &[Unknown, Unknown]);
+    script.pass(LONG);
+    let (call, first) = script.take_look_up();
+    script.looked_up(call, [open_with(3, [None])]);
+    script.assert_no_call();
     script.pass_until_due();
     let (_, again) = script.take_look_up();
     assert_eq!(again, first);

@@ -35,6 +35,8 @@ pub(super) struct FakeStore {
     foreign: Mutex<broadcast::Sender<Announcement>>,
     /// Streams of announcements that are held now.
     pub(super) subscribers: watch::Sender<usize>,
+    /// Streams of announcements that were ever opened.
+    pub(super) subscriptions: AtomicUsize,
 }
 
 impl FakeStore {
@@ -50,6 +52,7 @@ impl FakeStore {
             failing_look_ups: AtomicUsize::new(0),
             foreign: Mutex::new(broadcast::Sender::new(16)),
             subscribers: watch::Sender::default(),
+            subscriptions: AtomicUsize::new(0),
         })
     }
 
@@ -199,6 +202,7 @@ impl Store for FakeStore {
                 self.0.send_modify(|held| *held -= 1);
             }
         }
+        self.subscriptions.fetch_add(1, Ordering::SeqCst);
         self.subscribers.send_modify(|held| *held += 1);
         let held = Held(self.subscribers.clone());
         let receiver = self.foreign.lock().unwrap().subscribe();

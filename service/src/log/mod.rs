@@ -4,17 +4,20 @@
 //! `committer/`), and the shell carries out what it says.
 
 mod committer;
+mod deadline;
 mod error;
 #[cfg(test)]
 mod fake_store;
 mod hub;
 mod metrics;
 mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::domain::{
     ClosingStatus, Consistency, Event, EventId, NewEvent, NewSession, PageQuery, Session,
@@ -32,6 +35,7 @@ pub use error::{CloseError, PatchError};
 pub use hub::Follower;
 pub use metrics::LogMetrics;
 
+use deadline::Deadline;
 use hub::Hub;
 use shell::Shell;
 
@@ -41,7 +45,9 @@ pub struct Log {
     store: Arc<dyn Store>,
     shell: Arc<Shell>,
     hub: Hub,
-    /// How long a change may be tried again while others change the same session.
+    /// Changes and erasures on their way to the store; appends and closings are the shell's.
+    writes: TaskTracker,
+    /// How long an operation may take.
     deadline: Duration,
 }
 
@@ -73,6 +79,7 @@ impl Log {
             store,
             shell,
             hub,
+            writes: TaskTracker::new(),
             deadline,
         }
     }
@@ -115,20 +122,23 @@ impl Log {
         reason: Option<Arc<str>>,
         at: Timestamp,
     ) -> Result<Session, CloseError> {
+        let deadline = self.deadline();
         let closing = Closing {
             session_id: session_id.clone(),
             status,
             reason,
             at,
         };
-        match self.shell.request(Request::Close(closing)).await {
-            Answer::Refused(refusal) => Err(refusal.into()),
-            _ => Ok(self.store.session(&session_id, Consistency::Strong).await?),
+        if let Answer::Refused(refusal) = self.shell.request(Request::Close(closing)).await {
+            return Err(refusal.into());
         }
+        let read = self.store.session(&session_id, Consistency::Strong);
+        Ok(deadline.read(read).await?)
     }
 
     /// Changes a session if `condition` holds for its version. A patch that changes nothing
-    /// leaves the version as it is.
+    /// leaves the version as it is. A change that is being stored when the deadline comes, or when
+    /// the caller stops waiting, goes on.
     ///
     /// # Errors
     /// See [`PatchError`].
@@ -140,9 +150,17 @@ impl Log {
         metadata_limit: usize,
         at: Timestamp,
     ) -> Result<Session, PatchError> {
-        let give_up = Instant::now() + self.deadline;
+        let deadline = self.deadline();
+        let mut was_moved = false;
         loop {
-            let current = self.store.session(id, Consistency::Strong).await?;
+            let read = self.store.session(id, Consistency::Strong);
+            let current = match deadline.read(read).await {
+                // Certainly not done, and slow because of the others.
+                Err(ReadError::Store(StoreError::TimedOut)) if was_moved => {
+                    return Err(PatchError::Contended);
+                }
+                read => read?,
+            };
             if !condition(current.version) {
                 return Err(PatchError::PreconditionFailed);
             }
@@ -162,9 +180,9 @@ impl Log {
                 metadata,
                 at,
             };
-            match self.store.update(id, change).await {
+            match self.update(id.clone(), change, deadline).await {
                 // Another change was done in its place: together they get on, however many.
-                Err(UpdateError::Moved) if Instant::now() < give_up => {}
+                Err(UpdateError::Moved) if !deadline.has_passed() => was_moved = true,
                 Err(UpdateError::Moved) => return Err(PatchError::Contended),
                 Ok(session) => return Ok(session),
                 Err(UpdateError::Absent) => return Err(ReadError::Absent.into()),
@@ -174,14 +192,31 @@ impl Log {
         }
     }
 
-    /// Erases a session and its events for ever; idempotent.
+    async fn update(
+        &self,
+        id: SessionId,
+        change: SessionChange,
+        deadline: Deadline,
+    ) -> Result<Session, UpdateError> {
+        let store = Arc::clone(&self.store);
+        let write = async move { store.update(&id, change).await };
+        deadline.written(self.writes.spawn(write)).await
+    }
+
+    /// Erases a session and its events for ever; idempotent. It goes on when the deadline comes
+    /// or the caller stops waiting: what is half erased is neither there nor gone.
     ///
     /// # Errors
     /// See [`EraseError`].
     pub async fn erase(&self, id: &SessionId, at: Timestamp) -> Result<(), EraseError> {
-        let result = self.store.erase(id, at).await;
-        self.hub.announce(id);
-        result
+        let (store, hub, id) = (Arc::clone(&self.store), self.hub.clone(), id.clone());
+        let write = async move {
+            let result = store.erase(&id, at).await;
+            hub.announce(&id);
+            result
+        };
+        let deadline = self.deadline();
+        deadline.written(self.writes.spawn(write)).await
     }
 
     /// One session.
@@ -193,7 +228,9 @@ impl Log {
         id: &SessionId,
         consistency: Consistency,
     ) -> Result<Session, ReadError> {
-        self.store.session(id, consistency).await
+        self.deadline()
+            .read(self.store.session(id, consistency))
+            .await
     }
 
     /// A page of a session's events.
@@ -201,7 +238,7 @@ impl Log {
     /// # Errors
     /// See [`ReadError`].
     pub async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
-        self.store.events(id, query).await
+        self.deadline().read(self.store.events(id, query)).await
     }
 
     /// A session with a page of its events, both of one moment.
@@ -213,7 +250,9 @@ impl Log {
         id: &SessionId,
         query: &PageQuery,
     ) -> Result<(Session, EventPage), ReadError> {
-        self.store.session_with_events(id, query).await
+        self.deadline()
+            .read(self.store.session_with_events(id, query))
+            .await
     }
 
     /// One event; `None` if the session has none of this id.
@@ -226,7 +265,9 @@ impl Log {
         event_id: &EventId,
         consistency: Consistency,
     ) -> Result<Option<Event>, ReadError> {
-        self.store.event(id, event_id, consistency).await
+        self.deadline()
+            .read(self.store.event(id, event_id, consistency))
+            .await
     }
 
     /// A page of sessions.
@@ -234,7 +275,7 @@ impl Log {
     /// # Errors
     /// See [`StoreError`].
     pub async fn list(&self, query: &SessionListQuery) -> Result<SessionPage, StoreError> {
-        self.store.list(query).await
+        self.deadline().read(self.store.list(query)).await
     }
 
     /// Follows a session: tells when there may be something new in its log.
@@ -250,6 +291,14 @@ impl Log {
     /// Waits until nothing is queued or in flight any more.
     pub async fn drained(&self) {
         self.shell.drained().await;
+        // "Closed" only means that waiting may end; further writes can begin.
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    /// The deadline of an operation that begins now.
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.deadline)
     }
 }
 

@@ -5,10 +5,13 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use crate::domain::SessionId;
 use crate::store::{Announcement, Store};
@@ -25,9 +28,17 @@ struct Inner {
 #[derive(Default)]
 struct State {
     followed: HashMap<SessionId, Followed>,
-    /// Forwards what other processes commit; runs only while somebody follows.
+    /// Forwards what other processes commit; runs while somebody follows, and lingers then.
     foreign: Option<JoinHandle<()>>,
+    /// When the last follower left, unless another has come since.
+    deserted: Option<Instant>,
 }
+
+/// How long the store's announcements are still listened to when nobody follows any more. To open
+/// them costs the store a query and may take it a moment; requests for streams that end at once
+/// would open them each time, and so would a lonely client that comes back, after a second or a
+/// few, since its connection broke.
+const LINGER: Duration = Duration::from_secs(10);
 
 struct Followed {
     sender: watch::Sender<()>,
@@ -76,21 +87,14 @@ impl Hub {
             });
         followed.followers += 1;
         let receiver = followed.sender.subscribe();
+        state.deserted = None;
         // A stream that has ended is opened again by the next one who follows.
         let is_pumped = state
             .foreign
             .as_ref()
             .is_some_and(|pump| !pump.is_finished());
-        if !is_pumped && let Some(mut announcements) = self.0.store.subscribe() {
-            let hub = self.clone();
-            state.foreign = Some(tokio::spawn(async move {
-                while let Some(announcement) = announcements.next().await {
-                    match announcement {
-                        Announcement::Session(session_id) => hub.announce(&session_id),
-                        Announcement::Everything => hub.announce_all(),
-                    }
-                }
-            }));
+        if !is_pumped && let Some(announcements) = self.0.store.subscribe() {
+            state.foreign = Some(tokio::spawn(self.clone().pump(announcements)));
         }
         Follower {
             session_id: session_id.clone(),
@@ -121,11 +125,46 @@ impl Hub {
                 state.followed.remove(session_id);
             }
         }
-        if state.followed.is_empty()
-            && let Some(foreign) = state.foreign.take()
-        {
-            foreign.abort();
+        if state.followed.is_empty() {
+            state.deserted = Some(Instant::now());
         }
+    }
+
+    /// Forwards announcements until they end, or nobody has followed for a while.
+    async fn pump(self, mut announcements: BoxStream<'static, Announcement>) {
+        loop {
+            let due = self.lingers_until();
+            tokio::select! {
+                announcement = announcements.next() => match announcement {
+                    Some(Announcement::Session(session_id)) => self.announce(&session_id),
+                    Some(Announcement::Everything) => self.announce_all(),
+                    None => return,
+                },
+                () = sleep_until(due) => {
+                    if self.forget_pump() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// When to look whether the announcements are still wanted.
+    fn lingers_until(&self) -> Instant {
+        self.lock().deserted.unwrap_or_else(Instant::now) + LINGER
+    }
+
+    /// Lets go of the pump, if nobody has followed for a while. Whoever follows next starts
+    /// another one, so this is decided under the lock.
+    fn forget_pump(&self) -> bool {
+        let mut state = self.lock();
+        let is_over = state
+            .deserted
+            .is_some_and(|since| since.elapsed() >= LINGER);
+        if is_over {
+            state.foreign = None;
+        }
+        is_over
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
 
@@ -18,6 +19,11 @@ fn session(name: &str) -> SessionId {
 /// Whether there is news right now.
 fn has_news(follower: &mut Follower) -> bool {
     follower.news().now_or_never().is_some()
+}
+
+async fn until_nobody_subscribes(store: &FakeStore) {
+    let mut subscribers = store.subscribers.subscribe();
+    subscribers.wait_for(|held| *held == 0).await.unwrap();
 }
 
 fn has_ended(hub: &Hub) -> bool {
@@ -69,7 +75,7 @@ async fn one_that_leaves_does_not_take_the_others_along() {
     assert!(hub.lock().followed.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_other_processes_commit_is_pumped_only_while_somebody_follows() {
     let store = FakeStore::with_sessions([]);
     let hub = hub_over(&store);
@@ -86,13 +92,45 @@ async fn what_other_processes_commit_is_pumped_only_while_somebody_follows() {
     first.news().await;
 
     drop(first);
-    let mut subscribers = store.subscribers.subscribe();
-    subscribers.wait_for(|held| *held == 0).await.unwrap();
+    until_nobody_subscribes(&store).await;
 
     let mut again = hub.follow(&session("a"));
     assert_eq!(*store.subscribers.borrow(), 1);
     store.commit_elsewhere(session("a"));
     again.news().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_that_come_and_go_share_one_stream_of_announcements() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    for _ in 0..100 {
+        drop(hub.follow(&session("a")));
+        tokio::time::sleep(LINGER / 2).await;
+    }
+    assert_eq!(store.subscriptions.load(Ordering::SeqCst), 1);
+    // It is the one that was opened first, and it still works.
+    let mut follower = hub.follow(&session("a"));
+    store.commit_elsewhere(session("a"));
+    follower.news().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_announcements_lingers_after_the_last_follower_left_however_much_comes() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let first = hub.follow(&session("a"));
+    tokio::time::sleep(LINGER * 3 / 2).await;
+    drop(first);
+    let left = Instant::now();
+    for _ in 0..9 {
+        tokio::time::sleep(LINGER / 10).await;
+        store.commit_elsewhere(session("a"));
+    }
+    assert_eq!(*store.subscribers.borrow(), 1);
+    until_nobody_subscribes(&store).await;
+    // The paused clock only moves to the next timer; tokio's has a granularity of 1 ms.
+    assert!(left.elapsed() <= LINGER + Duration::from_millis(1));
 }
 
 #[tokio::test]
@@ -112,8 +150,7 @@ async fn a_stream_of_announcements_that_ended_is_opened_again_by_the_next_follow
     let hub = hub_over(&store);
     let _early = hub.follow(&session("a"));
     store.cut_off();
-    let mut subscribers = store.subscribers.subscribe();
-    subscribers.wait_for(|held| *held == 0).await.unwrap();
+    until_nobody_subscribes(&store).await;
     // The stream is dropped inside the last poll of the task that held it.
     while !has_ended(&hub) {
         tokio::task::yield_now().await;

@@ -29,7 +29,7 @@ use crate::{
     world::{World, WorldError},
 };
 
-/// After how long the service promises to have answered (`--request-deadline`, its default).
+/// After how long the service promises to have answered (`--request-timeout`, its default).
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How much longer than any answer may take a client waits.

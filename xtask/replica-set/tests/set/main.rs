@@ -10,6 +10,7 @@ mod members;
 mod proxies;
 mod role;
 mod standing;
+mod tls;
 
 use std::time::Duration;
 

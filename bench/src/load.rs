@@ -29,9 +29,9 @@ pub(crate) fn new_histogram() -> anyhow::Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1_000, 60_000_000_000, 3)?)
 }
 
-/// Open connections to one server.
+/// Open connections to one server, or spread over several.
 pub(crate) struct Load {
-    server: Address,
+    servers: Vec<Address>,
     connections: Vec<SendRequest<Full<Bytes>>>,
 }
 
@@ -62,16 +62,12 @@ pub(crate) struct Outcome {
 }
 
 impl Load {
-    pub(crate) async fn connect(url: &Uri, connections: usize) -> anyhow::Result<Self> {
-        let host = url.host().context("the URL names no host")?;
-        let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
-        let server = Address {
-            host: HeaderValue::try_from(&authority)?,
-            authority,
-        };
-        let connections = try_join_all((0..connections).map(|_| server.connect())).await?;
+    pub(crate) async fn connect(urls: &[Uri], connections: usize) -> anyhow::Result<Self> {
+        let servers: Vec<Address> = urls.iter().map(Address::of).collect::<Result<_, _>>()?;
+        let each = servers.iter().cycle().take(connections);
+        let connections = try_join_all(each.map(Address::connect)).await?;
         Ok(Self {
-            server,
+            servers,
             connections,
         })
     }
@@ -85,14 +81,15 @@ impl Load {
     ) -> anyhow::Result<Outcome> {
         let start = Instant::now();
         let run = Run {
-            server: &self.server,
             source,
             stop,
             next: Cell::new(first),
             latencies: RefCell::new(new_histogram()?),
             failures: RefCell::default(),
         };
-        try_join_all(self.connections.iter_mut().map(|it| run.drive(it))).await?;
+        let servers = self.servers.iter().cycle();
+        let driven = self.connections.iter_mut().zip(servers);
+        try_join_all(driven.map(|(connection, server)| run.drive(server, connection))).await?;
         Ok(Outcome {
             next: run.next.get(),
             elapsed: start.elapsed(),
@@ -103,6 +100,15 @@ impl Load {
 }
 
 impl Address {
+    fn of(url: &Uri) -> anyhow::Result<Self> {
+        let host = url.host().context("the URL names no host")?;
+        let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
+        Ok(Self {
+            host: HeaderValue::try_from(&authority)?,
+            authority,
+        })
+    }
+
     async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         let unreachable = || format!("cannot connect to {}", self.authority);
         let stream = TcpStream::connect(&self.authority)
@@ -120,7 +126,6 @@ impl Address {
 
 /// What the connections of one run share; they all live on one thread.
 struct Run<'a> {
-    server: &'a Address,
     source: &'a Source,
     stop: Stop,
     next: Cell<u64>,
@@ -131,9 +136,13 @@ struct Run<'a> {
 impl Run<'_> {
     /// Sends one request after the other over one connection; ends with an error only when the
     /// server can no longer be reached.
-    async fn drive(&self, connection: &mut SendRequest<Full<Bytes>>) -> anyhow::Result<()> {
+    async fn drive(
+        &self,
+        server: &Address,
+        connection: &mut SendRequest<Full<Bytes>>,
+    ) -> anyhow::Result<()> {
         while let Some(number) = self.take_number() {
-            let request = self.source.request(number, &self.server.host);
+            let request = self.source.request(number, &server.host);
             let sent = Instant::now();
             let answer = exchange(connection, request).await;
             let latency = sent.elapsed();
@@ -149,7 +158,7 @@ impl Run<'_> {
                 Err(failure) => *self.failures.borrow_mut().entry(failure).or_default() += 1,
             }
             if verdict == Err(Failure::Connection) {
-                *connection = self.server.connect().await?;
+                *connection = server.connect().await?;
             }
         }
         Ok(())

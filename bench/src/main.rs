@@ -70,6 +70,9 @@ struct Args {
     /// plain driver does on the same members
     #[arg(long, requires = "bin", conflicts_with = "folder")]
     mongodb: bool,
+    /// Start so many processes of the service on them, and spread the connections
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "mongodb")]
+    processes: usize,
     /// Store so many events in 20,000 other sessions first
     #[arg(long, value_name = "EVENTS", default_value_t = 0)]
     preload: u64,
@@ -78,11 +81,12 @@ struct Args {
     json: Option<PathBuf>,
 }
 
-/// What is measured: a server of our own, which ends with this value, or somebody else's.
+/// What is measured: servers of our own, which end with this value, or somebody else's.
 struct Target {
-    url: Uri,
+    urls: Vec<Uri>,
+    /// The process whose costs are measured: the only one, or one of several.
     process: Option<Process>,
-    _own: Option<(Server, TempDir)>,
+    _own: Vec<(Server, TempDir)>,
 }
 
 fn main() -> ExitCode {
@@ -147,7 +151,7 @@ async fn measure(
     run: &str,
 ) -> anyhow::Result<Measurement> {
     let target = target(args, set).await?;
-    let mut load = Load::connect(&target.url, args.connections).await?;
+    let mut load = Load::connect(&target.urls, args.connections).await?;
 
     eprintln!("{workload}: preparing");
     for (source, requests) in workload::preload(run, args.preload) {
@@ -202,27 +206,33 @@ async fn prepare(load: &mut Load, source: &Source, requests: u64) -> anyhow::Res
 async fn target(args: &Args, set: Option<&ReplicaSet>) -> anyhow::Result<Target> {
     if let Some(url) = &args.url {
         return Ok(Target {
-            url: url.clone(),
+            urls: vec![url.clone()],
             process: args.pid.map(Process::Other),
-            _own: None,
+            _own: Vec::new(),
         });
     }
     let binary = args.bin.as_ref().context("neither --bin nor --url")?;
-    let folder = match &args.folder {
-        Some(parent) => TempDir::new_in(parent)?,
-        None => TempDir::new()?,
+    let database = match set {
+        Some(set) => Some(set.fresh_database().await?),
+        None => None,
     };
-    let server = match set {
-        Some(set) => {
-            let url = set.fresh_database().await?;
-            Server::start_on(binary, &url, folder.path())?
-        }
-        None => Server::start(binary, folder.path())?,
-    };
+    let mut own = Vec::with_capacity(args.processes);
+    for _ in 0..args.processes {
+        let folder = match &args.folder {
+            Some(parent) => TempDir::new_in(parent)?,
+            None => TempDir::new()?,
+        };
+        let server = match &database {
+            Some(url) => Server::start_on(binary, url, folder.path())?,
+            None => Server::start(binary, folder.path())?,
+        };
+        own.push((server, folder));
+    }
+    let urls = own.iter().map(|(server, _)| server.url().parse());
     Ok(Target {
-        url: server.url().parse()?,
-        process: Some(Process::Other(server.pid())),
-        _own: Some((server, folder)),
+        urls: urls.collect::<Result<_, _>>()?,
+        process: own.first().map(|(server, _)| Process::Other(server.pid())),
+        _own: own,
     })
 }
 

@@ -6,8 +6,12 @@ use std::time::Duration;
 /// For a process to start answering, or to end after it was asked to.
 pub(crate) const PROCESS: Duration = Duration::from_secs(60);
 
-/// For a set to have a primary, or to be healthy.
+/// For a set to have a primary.
 pub(crate) const SET: Duration = Duration::from_secs(60);
+
+/// For a set to be healthy. A member that takes back what no majority had goes to its last stable
+/// checkpoint, which took more than a minute on a machine with half an hour of chaos behind it.
+pub(crate) const HEALTH: Duration = Duration::from_secs(300);
 
 /// For one command; those that wait for members have their own.
 pub(crate) const COMMAND: Duration = Duration::from_secs(30);

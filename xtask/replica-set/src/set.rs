@@ -256,7 +256,7 @@ impl ReplicaSet {
     ///
     /// [`SetError::TimedOut`] when that is not so within a minute.
     pub async fn wait_until_healthy(&self) -> Result<(), SetError> {
-        until("a healthy set", limits::SET, async || {
+        until("a healthy set", limits::HEALTH, async || {
             let hellos = ask_all(&self.members, doc! {"hello": 1}).await;
             let all_serve = hellos.iter().flatten().filter(|it| serves(it)).count();
             let status = self.status().await?;

@@ -48,11 +48,11 @@ impl From<&Error> for CallError {
                 command.code,
                 format!("{} ({})", gist(&command.message), command.code),
             ),
-            ErrorKind::Authentication { .. } => Self::Refused(format!(
-                "{}: look at user, password and authSource in --store-url, and whether the set has \
-                 this user",
-                error.kind.to_string().trim_end_matches('.')
-            )),
+            ErrorKind::Authentication { .. } => login_refused(&error.kind.to_string()),
+            // The driver names the cause in words only.
+            ErrorKind::ConnectionPoolCleared { message, .. } if message.contains(NO_LOGIN) => {
+                login_refused(NO_LOGIN)
+            }
             // Not so of a pool that was cleared: that ends calls that are on their way, too.
             ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
                 Self::NotDone(error.kind.to_string())
@@ -63,6 +63,17 @@ impl From<&Error> for CallError {
             _ => Self::Lost(error.kind.to_string()),
         }
     }
+}
+
+/// What the server says to a wrong user or password.
+const NO_LOGIN: &str = "Authentication failed";
+
+fn login_refused(said: &str) -> CallError {
+    CallError::Refused(format!(
+        "{}: look at user, password and authSource in --store-url, and whether the set has this \
+         user",
+        said.trim_end_matches('.')
+    ))
 }
 
 /// Why a member does not answer, in words for whoever wrote the connection string.

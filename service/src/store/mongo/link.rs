@@ -49,6 +49,9 @@ impl Default for Patience {
 /// For an index of a large collection that somebody has dropped.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
+/// For connections ahead of the first requests.
+const WARM_UP: Duration = Duration::from_secs(1);
+
 /// Between two attempts that failed at once.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -157,8 +160,13 @@ impl Link {
     }
 
     /// Opens connections ahead of the first requests.
+    /// Waits for them a moment only: a pool that cannot connect may never say so.
     pub(super) async fn warm_up(&self) {
-        self.client.warm_connection_pool().await;
+        let client = self.client.clone();
+        let warming = tokio::spawn(async move { client.warm_connection_pool().await });
+        if timeout_at(Instant::now() + WARM_UP, warming).await.is_err() {
+            tracing::debug!("connections are not there yet");
+        }
     }
 
     /// When an operation that begins now has to be over.

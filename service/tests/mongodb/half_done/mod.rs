@@ -11,6 +11,9 @@ use sessionstore::domain::{ClosingStatus, Session};
 use sessionstore::store::CommitOutcome::Refused;
 use sessionstore::store::Store;
 
+use sessionstore_replica_set::ReplicaSet;
+use tokio::sync::RwLockReadGuard;
+
 use crate::process::Process;
 use crate::sample::{at, commit, create, event, id, new_event, terminal};
 use crate::set::{Base, Stored, field, unhurt};
@@ -22,6 +25,8 @@ const ERASED: i64 = 6_000;
 /// One process that meets what another one has left, and one that was there before and remembers
 /// where the log ended.
 struct Scene {
+    /// As long as this is held, nobody hurts the members.
+    _set: RwLockReadGuard<'static, &'static ReplicaSet>,
     base: Base,
     process: Process,
     early: Process,
@@ -34,6 +39,7 @@ impl Scene {
         let process = Process::serving(&base.url).await;
         let early = Process::serving(&base.url).await;
         Self {
+            _set: set,
             base,
             process,
             early,

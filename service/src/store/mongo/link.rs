@@ -257,20 +257,21 @@ impl Link {
         }
     }
 
-    /// Reads what a majority has from one member, once: what it knows of it, or, with `after`,
-    /// when it knows at least that much.
+    /// Reads what a majority has from one member, once: what it knows of it, or, with `at`, as it
+    /// was at that time of the set. Not `afterClusterTime`: a member that has just taken back what
+    /// no majority had was seen to answer from long before that.
     pub(super) async fn read_from(
         &self,
         member: &ServerAddress,
         command: &Document,
-        after: Option<Timestamp>,
+        at: Option<Timestamp>,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
         let mut command = command.clone();
-        let mut concern = doc! {"level": "majority"};
-        if let Some(after) = after {
-            concern.insert("afterClusterTime", after);
-        }
+        let concern = match at {
+            Some(at) => doc! {"level": "snapshot", "atClusterTime": at},
+            None => doc! {"level": "majority"},
+        };
         command.insert("readConcern", concern);
         self.ask(Some(member), &command, None, deadline).await
     }

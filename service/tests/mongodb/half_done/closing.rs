@@ -179,6 +179,7 @@ async fn a_new_process_repairs_what_nobody_asks_for() {
         base,
         process,
         early,
+        ..
     } = scene;
     // What sweeps ends with its process.
     drop((process, early));

@@ -185,6 +185,7 @@ async fn a_new_process_finishes_every_half_done_erasure() {
         base,
         process,
         early,
+        ..
     } = scene;
     // What sweeps ends with its process.
     drop((process, early));

@@ -268,9 +268,10 @@ impl Link {
         deadline: Instant,
     ) -> Result<Reply, CallError> {
         let mut command = command.clone();
-        let concern = match at {
-            Some(at) => doc! {"level": "snapshot", "atClusterTime": at},
-            None => doc! {"level": "majority"},
+        let concern = if let Some(at) = at {
+            doc! {"level": "snapshot", "atClusterTime": at}
+        } else {
+            doc! {"level": "majority"}
         };
         command.insert("readConcern", concern);
         self.ask(Some(member), &command, None, deadline).await

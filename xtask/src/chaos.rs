@@ -34,9 +34,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     process::run(command.args(&args.options))
 }
 
-/// A run of about two minutes, which has every kind of fault in it.
+/// A run of about two minutes, which has every kind of fault in it. Always the same trouble: a
+/// change is judged by what it does, not by what it meets. Other seeds are for longer runs.
 pub(crate) fn check(server: &Path) -> anyhow::Result<()> {
-    process::run(program(server)?.arg("--bin").arg(server))
+    let mut chaos = program(server)?;
+    chaos.arg("--bin").arg(server);
+    process::run(chaos.args(["--seed", "77"]))
 }
 
 /// The program that was built together with the service.

@@ -9,7 +9,7 @@ use crate::domain::{SessionId, Timestamp};
 use crate::store::embedded::keys::SessionNumber;
 
 /// As many as the committer keeps lanes by default, in about 3 MB: what is warm there is warm
-/// here.
+/// here. The `unwrap` is of a constant, so it is the compiler that would panic.
 const TAILS: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
 /// The end of the log of an open session.

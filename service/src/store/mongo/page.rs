@@ -148,7 +148,9 @@ pub(super) fn events(
         }),
         _ => None,
     };
-    if is_whole(total, query, &page, is_cut) {
+    // Where there is more, there is something: an empty page that goes on has lost its events.
+    let is_broken_off = is_cut && page.is_empty();
+    if !is_broken_off && is_whole(total, query, &page, is_cut) {
         Ok((page, next))
     } else {
         Err(NoPage::Stale)

@@ -1,0 +1,79 @@
+//! Before there is a set, or while none can be seen.
+
+use super::desired::{Desired, Ordinal};
+use super::next::{Action, Missing, Next, Why};
+use super::observed::{Answer, Member, Observed};
+use super::picture::{Unclear, is_permitted, stuck};
+
+/// Initiates the set, or says why not. The first condition of all: every member must say that it is
+/// empty. One that is silent may hold the data, and a set without it would be a second one.
+pub(super) fn plan(desired: &Desired, observed: &Observed, unclear: Unclear) -> Next {
+    if let Unclear::Foreign(members) = unclear {
+        return foreign(desired, observed, &members);
+    }
+    let wanted = 0..desired.members;
+    let missing: Vec<Missing> = wanted
+        .filter_map(|ordinal| missing(desired, observed, ordinal))
+        .collect();
+    if !missing.is_empty() {
+        let why = if desired.known_set.is_some() {
+            Why::MajorityLost
+        } else {
+            Why::NotAllReachable
+        };
+        return Next::Wait(why(missing));
+    }
+    if desired.known_set.is_some() {
+        return Next::Wait(Why::DataGone);
+    }
+    let retained = retained(desired, observed);
+    if !retained.is_empty() {
+        return Next::Wait(Why::RetainedVolumes(retained));
+    }
+    Next::Do(Action::Initiate {
+        members: desired.members,
+    })
+}
+
+fn missing(desired: &Desired, observed: &Observed, ordinal: Ordinal) -> Option<Missing> {
+    let because = match observed.members.get(ordinal) {
+        None | Some(Member { pod: None, .. }) => "it has no pod",
+        Some(Member { pod: Some(pod), .. }) if pod.leaving => "its pod is being deleted",
+        Some(member) => match &member.answer {
+            Answer::NotInitiated => return None,
+            Answer::Unreachable(why) => why,
+            Answer::KeyRefused => "it has another key",
+            Answer::Removed(_) => "it is no member by its own configuration",
+            Answer::Member(_) => "it is a member of a set whose other members are missing",
+        },
+    };
+    Some(Missing {
+        pod: desired.pod(ordinal).to_owned(),
+        because: because.to_owned(),
+    })
+}
+
+/// The volumes of members that are not wanted, and do not say that they are empty.
+fn retained(desired: &Desired, observed: &Observed) -> Vec<String> {
+    let further = observed.members.iter().enumerate().skip(desired.members);
+    let holding = further
+        .filter(|(_, it)| it.volume.is_some() && it.answer != Answer::NotInitiated)
+        .map(|(ordinal, _)| desired.pod(ordinal).to_owned());
+    holding.collect()
+}
+
+fn foreign(desired: &Desired, observed: &Observed, members: &[Ordinal]) -> Next {
+    let permitted = members
+        .iter()
+        .find(|it| is_permitted(desired, observed, **it));
+    let wipe = permitted.and_then(|it| super::wipe(observed, *it));
+    match wipe {
+        Some(action) => Next::Do(action),
+        None => Next::Wait(Why::ForeignMember(
+            members
+                .iter()
+                .map(|it| stuck(desired, observed, *it))
+                .collect(),
+        )),
+    }
+}

@@ -1,0 +1,67 @@
+//! What keeps the set from being as it is to be, when there is nothing to do about it.
+
+use super::desired::Ordinal;
+use super::next::{Missing, Why};
+use super::observed::State;
+use super::picture::{Picture, Standing};
+
+/// Why there is no majority.
+pub(super) fn majority(picture: &Picture<'_>) -> Why {
+    let missing: Vec<Missing> = picture
+        .configured()
+        .filter(|it| !picture.is_well(*it))
+        .map(|it| picture.missing(it))
+        .collect();
+    Why::MajorityLost(missing)
+}
+
+/// The gravest of what is left.
+pub(super) fn remaining(picture: &Picture<'_>) -> Option<Why> {
+    let ordinals = 0..picture.observed.members.len();
+    let concerned = ordinals
+        .filter(|it| picture.is_configured(*it) || *it < picture.desired.members)
+        .filter_map(|it| trouble(picture, it));
+    let gravest = concerned.min_by_key(gravity);
+    gravest.or_else(|| is_changing(picture).then_some(Why::Settling))
+}
+
+fn is_changing(picture: &Picture<'_>) -> bool {
+    let is_due = |ordinal: Ordinal| {
+        let is_outdated = picture
+            .pod(ordinal)
+            .is_some_and(|it| it.revision != picture.desired.revision);
+        is_outdated || ordinal >= picture.desired.members
+    };
+    picture.is_joining() || picture.configured().any(is_due)
+}
+
+fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
+    let pod = || picture.desired.pod(ordinal).to_owned();
+    let is_member = picture.is_configured(ordinal);
+    Some(match picture.standing(ordinal) {
+        Standing::Foreign => Why::ForeignMember(vec![picture.stuck(ordinal)]),
+        Standing::KeyRefused => Why::KeyRefused(pod()),
+        Standing::NodeLost(node) => Why::NodeLost {
+            stuck: picture.stuck(ordinal),
+            node: node.to_owned(),
+        },
+        Standing::TooStale => Why::TooStale(picture.stuck(ordinal)),
+        _ if picture.pod(ordinal).is_none_or(|it| it.leaving) => Why::Restarting(pod()),
+        _ if !is_member => Why::NotJoined(picture.missing(ordinal)),
+        Standing::Primary | Standing::Follows => return None,
+        Standing::Syncing => Why::Syncing(pod()),
+        Standing::Behind(seconds) => Why::CatchingUp {
+            pod: pod(),
+            seconds,
+        },
+        Standing::Passing(State::Startup) => Why::Restarting(pod()),
+        Standing::Removed | Standing::Passing(_) | Standing::Unreachable(_) => {
+            Why::Unwell(picture.missing(ordinal))
+        }
+    })
+}
+
+/// What only a person can change comes first.
+fn gravity(why: &Why) -> bool {
+    !why.is_stalled()
+}

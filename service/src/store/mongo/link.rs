@@ -304,17 +304,11 @@ impl Link {
         let deadline = Instant::now() + BUILD_LIMIT;
         let term = self.term(deadline).await?;
         let database = self.database.clone();
-        let running = tokio::spawn(async move { database.run_command(command).await });
-        let superseded = self.topology.superseded(&term, self.patience.grace);
-        tokio::select! {
-            result = timeout_at(deadline, running) => match result {
-                Ok(Ok(Ok(reply))) => settled(&reply),
-                Ok(Ok(Err(error))) => Err(CallError::from(&error)),
-                Ok(Err(panic)) => Err(CallError::Lost(panic.to_string())),
-                Err(_) => Err(CallError::TimedOut),
-            },
-            () = superseded => Err(CallError::Lost("the primary changed".to_owned())),
-        }
+        let call = async move { database.run_command(command).await };
+        let reply = self
+            .call_until(deadline, "createIndexes", Some(&term), call)
+            .await?;
+        settled(&reply)
     }
 
     /// Makes sure that `majority` answers of this reign can be trusted from now on: a new primary
@@ -378,8 +372,7 @@ impl Link {
         Ok(Reply { batch, reign })
     }
 
-    /// Runs a call of the driver to its end, but waits for it only so long: until the deadline,
-    /// for one command's time, or until another primary has come.
+    /// Waits for a call until the deadline, and for one command's time at most.
     async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
@@ -387,8 +380,20 @@ impl Link {
         deadline: Instant,
         call: impl Future<Output = mongodb::error::Result<T>> + Send + 'static,
     ) -> Result<T, CallError> {
+        let limit = deadline.min(Instant::now() + self.patience.command);
+        self.call_until(limit, name, term, call).await
+    }
+
+    /// Runs a call of the driver to its end, but waits for it only so long: until the limit, or
+    /// until another primary has come.
+    async fn call_until<T: Send + 'static>(
+        &self,
+        limit: Instant,
+        name: &'static str,
+        term: Option<&Term>,
+        call: impl Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    ) -> Result<T, CallError> {
         let started = Instant::now();
-        let limit = deadline.min(started + self.patience.command);
         // A driver's future that is dropped halfway costs its connection.
         let running = tokio::spawn(call);
         let superseded = async {

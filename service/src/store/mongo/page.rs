@@ -1,6 +1,6 @@
 //! Pages of events: which command reads one, and what its reply gives. Pure.
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
 
 use crate::domain::{
     Event, EventFilter, Order, PageQuery, PageStart, Position, SessionId, Timestamp,
@@ -125,11 +125,23 @@ pub(super) fn events(
     total: u64,
     query: &PageQuery,
     reply: &Reply,
-) -> Result<(Vec<Event>, Option<Position>), NoPage> {
+) -> Result<Page, NoPage> {
+    page(id, total, query, reply.documents()?, reply.is_cut())
+}
+
+/// Events, and the position of the last one if there are more.
+type Page = (Vec<Event>, Option<Position>);
+
+fn page<'a>(
+    id: &SessionId,
+    total: u64,
+    query: &PageQuery,
+    documents: impl Iterator<Item = Result<&'a RawDocument, Garbled>>,
+    mut is_cut: bool,
+) -> Result<Page, NoPage> {
     let mut page = Vec::with_capacity(query.limit.min(64));
     let mut bytes = 0;
-    let mut is_cut = reply.is_cut();
-    for document in reply.documents()? {
+    for document in documents {
         if page.len() == query.limit || bytes >= query.max_bytes {
             is_cut = true;
             break;
@@ -185,4 +197,80 @@ fn as_int64(number: u64) -> i64 {
 
 fn date(time: Timestamp) -> DateTime {
     DateTime::from_millis(time.millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{RawDocumentBuf, rawdoc};
+
+    use super::*;
+    use crate::domain::{Consistency, Seq};
+
+    fn id() -> SessionId {
+        "call-7".parse().unwrap()
+    }
+
+    fn event(seq: i64) -> RawDocumentBuf {
+        rawdoc! {
+            "_id": {"sessionId": "call-7", "seq": seq},
+            "eventId": seq.to_string(),
+            "type": "system",
+            "payload": {},
+            "timestamp": DateTime::from_millis(seq),
+            "recordedAt": DateTime::from_millis(seq),
+        }
+    }
+
+    fn query(order: Order, start: PageStart) -> PageQuery {
+        PageQuery {
+            order,
+            start,
+            filter: EventFilter::default(),
+            limit: 2,
+            max_bytes: 1_000,
+            consistency: Consistency::Strong,
+        }
+    }
+
+    fn after(seq: u64) -> PageStart {
+        PageStart::After(Position {
+            timestamp: Timestamp::from_millis(seq.cast_signed()),
+            seq: Seq::new(seq).unwrap(),
+        })
+    }
+
+    /// What a log of three events gives.
+    fn read(query: &PageQuery, seqs: &[i64], is_cut: bool) -> Option<Vec<u64>> {
+        let documents: Vec<RawDocumentBuf> = seqs.iter().copied().map(event).collect();
+        let documents = documents.iter().map(|document| Ok(document.as_ref()));
+        match page(&id(), 3, query, documents, is_cut) {
+            Ok((events, _)) => Some(events.iter().map(|event| event.seq.get()).collect()),
+            Err(NoPage::Stale) => None,
+            Err(NoPage::Garbled(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn an_empty_page_that_goes_on_is_not_taken_for_the_last() {
+        let query = query(Order::TimeDescending, after(3));
+        assert_eq!(read(&query, &[], true), None);
+        assert_eq!(read(&query, &[], false), Some(vec![]));
+    }
+
+    #[test]
+    fn a_page_with_a_gap_is_not_taken_for_the_log() {
+        let start = query(Order::SeqAscending, PageStart::Offset(0));
+        assert_eq!(read(&start, &[1, 3], false), None);
+        assert_eq!(read(&start, &[1, 2, 3], false), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_page_that_ends_before_the_tail_is_not_taken_for_the_last() {
+        let from_the_second = query(Order::SeqAscending, after(1));
+        assert_eq!(read(&from_the_second, &[2], false), None);
+        assert_eq!(read(&from_the_second, &[2], true), Some(vec![2]));
+        let by_time = query(Order::TimeAscending, PageStart::Offset(1));
+        assert_eq!(read(&by_time, &[2], false), None);
+        assert_eq!(read(&by_time, &[2, 3], false), Some(vec![2, 3]));
+    }
 }

@@ -1,0 +1,172 @@
+//! `sessionstore-operator run`: the parts of the operator, put together, and taken apart again.
+
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, fs, io};
+
+use kube::client::ClientBuilder;
+use kube::{Client, Config};
+use prometheus::Registry;
+use thiserror::Error;
+use tokio::runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Admin, BindError};
+use crate::config::{self, Settings};
+use crate::health::Streams;
+use crate::leader::{Campaign, CampaignError, Candidacy, LeaderMetrics, Reign, Terms};
+use crate::metrics::{self, ApiMetrics, Metrics, StreamAges};
+use crate::shutdown::Signals;
+use crate::telemetry::{self, LogError, TraceError, Traces};
+
+/// Two are enough for what one operator does, and each costs memory: its stack, and the allocator's
+/// arena.
+const WORKER_THREADS: usize = 2;
+
+/// How long the work in flight may take to end. With the Lease given away after it, another operator
+/// goes on within 5 s.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// How long the last traces may take to be exported: the collector may be gone already.
+const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
+/// Why it does not run. Each text is one line that says what to do.
+#[derive(Debug, Error)]
+enum RunError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error("there is no cluster to look after: {0}")]
+    NoCluster(#[from] kube::config::InferConfigError),
+    #[error("there is no client for the cluster: {0}")]
+    Client(#[from] kube::Error),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Campaign(#[from] CampaignError),
+    #[error("the metrics contradict each other: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the system does not let this process run: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Everything that the work needs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// What was set.
+    pub settings: std::sync::Arc<Settings>,
+    /// The domain of the cluster, without a dot at either end.
+    pub cluster_domain: String,
+    /// The metrics of reconciling.
+    pub metrics: Metrics,
+    /// Where each watch is registered.
+    pub streams: Streams,
+}
+
+/// Runs until it is told to stop.
+pub(crate) fn run(settings: Settings) -> ExitCode {
+    match start(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            // Where nothing is logged, it is told nevertheless.
+            if !tracing::enabled!(tracing::Level::ERROR) {
+                eprintln!("error: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(settings: Settings) -> Result<(), RunError> {
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()?;
+    runtime.block_on(operate(settings))
+}
+
+async fn operate(settings: Settings) -> Result<(), RunError> {
+    let stop = CancellationToken::new();
+    // Before anything that takes time: a signal during the start is not lost.
+    tokio::spawn(Signals::listen()?.obey(stop.clone()));
+
+    let traces = Traces::wanted(&|name| env::var_os(name))?;
+    telemetry::start_logs(&settings.logging, traces.as_ref().map(Traces::tracer))?;
+    let registry = metrics::registry()?;
+    let streams = Streams::default();
+    registry.register(Box::new(StreamAges::new(streams.clone())?))?;
+    tokio::spawn(streams.heartbeat());
+
+    let cluster = Config::infer().await?;
+    let candidacy = candidacy(&settings, &cluster);
+    let client = client(cluster, &registry)?;
+    let context = context(settings, &registry, streams.clone())?;
+
+    let listener = admin::bind(context.settings.work.admin_address).await?;
+    let address = listener.local_addr()?;
+    let closed = CancellationToken::new();
+    let admin = Admin {
+        streams: streams.clone(),
+        registry: registry.clone(),
+        stop: stop.clone(),
+    };
+    let serving = tokio::spawn(admin::serve(listener, admin, closed.clone()));
+    tracing::info!(%address, identity = candidacy.identity, scope = ?context.settings.work.scope(), "started");
+
+    let leader = LeaderMetrics::register(&registry)?;
+    let campaign = Campaign::new(&client, candidacy, &streams, leader);
+    let ended = campaign
+        .run(stop, DRAIN, |reign| work(context.clone(), reign))
+        .await;
+
+    closed.cancel();
+    match serving.await {
+        Ok(served) => served?,
+        Err(panic) => return Err(io::Error::other(panic).into()),
+    }
+    if let Some(traces) = traces {
+        traces.flush(FLUSH_LIMIT).await;
+    }
+    ended?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What is done while this process leads.
+async fn work(_context: Context, reign: Reign) {
+    reign.stop.cancelled().await;
+}
+
+fn client(cluster: Config, registry: &Registry) -> Result<Client, RunError> {
+    let calls = ApiMetrics::register(registry)?;
+    Ok(ClientBuilder::try_from(cluster)?.with_layer(&calls).build())
+}
+
+fn candidacy(settings: &Settings, cluster: &Config) -> Candidacy {
+    let lease = &settings.lease;
+    let namespace = lease.lease_namespace.as_ref();
+    Candidacy {
+        namespace: namespace.unwrap_or(&cluster.default_namespace).clone(),
+        name: lease.lease_name.clone(),
+        identity: lease.identity.clone().unwrap_or_else(config::identity),
+        terms: Terms {
+            lease: lease.lease_duration,
+        },
+    }
+}
+
+fn context(settings: Settings, registry: &Registry, streams: Streams) -> Result<Context, RunError> {
+    let found = || {
+        let resolv_conf = fs::read_to_string("/etc/resolv.conf").ok()?;
+        config::cluster_domain(&resolv_conf)
+    };
+    let cluster_domain = settings.work.cluster_domain.clone().or_else(found);
+    Ok(Context {
+        cluster_domain: cluster_domain.unwrap_or_else(|| config::DEFAULT_DOMAIN.to_owned()),
+        settings: std::sync::Arc::new(settings),
+        metrics: Metrics::register(registry)?,
+        streams,
+    })
+}

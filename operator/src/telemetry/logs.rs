@@ -1,0 +1,126 @@
+//! Lines of the log, one object or one line of text each, to standard error; and the spans that
+//! become traces, if any are wanted.
+
+use std::io::{self, IsTerminal};
+use std::panic;
+
+use opentelemetry_sdk::trace::SdkTracer;
+use thiserror::Error;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::config::{LogFormat, LogSettings};
+
+/// There is a log already.
+#[derive(Debug, Error)]
+#[error("this process has a log already")]
+pub struct LogError;
+
+/// Starts the log of this process, panics included, and the traces of this tracer.
+///
+/// # Errors
+/// When it has been started before.
+pub fn start(settings: &LogSettings, tracer: Option<SdkTracer>) -> Result<(), LogError> {
+    let is_terminal = io::stderr().is_terminal();
+    let format = settings.log_format.unwrap_or(if is_terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    });
+    let lines = lines(settings.log.filter(), format, is_terminal, io::stderr);
+    let traces = tracer.map(|tracer| {
+        // Our own spans, and beneath them the calls to the API server, which kube makes spans of.
+        let spans = Targets::new()
+            .with_target("sessionstore_operator", Level::INFO)
+            .with_target("kube_client", Level::DEBUG);
+        let spans_alone = filter_fn(tracing::Metadata::is_span);
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_filter(spans_alone)
+            .with_filter(spans)
+    });
+    let subscriber = Registry::default().with(lines).with(traces);
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError)?;
+    // The default hook would write lines that are no JSON.
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        let payload = panic.payload();
+        let literal = payload.downcast_ref::<&str>().copied();
+        let message = literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("(no message)");
+        tracing::error!(location, "panicked: {message}");
+    }));
+    Ok(())
+}
+
+/// Writes the lines that `filter` lets pass to `writer`.
+fn lines<S, W>(filter: EnvFilter, format: LogFormat, colours: bool, writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(colours);
+    let lines: Box<dyn Layer<S> + Send + Sync> = match format {
+        LogFormat::Text => lines.boxed(),
+        // Which object a line is about is in the span around it.
+        LogFormat::Json => lines.json().with_span_list(false).boxed(),
+    };
+    lines.with_filter(filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crate::config::LogFilter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log(filter: &str, say: impl FnOnce()) -> String {
+        let written = Written::default();
+        let writer = {
+            let written = written.clone();
+            move || written.clone()
+        };
+        let filter = LogFilter::parse(filter).unwrap().filter();
+        let lines = lines(filter, LogFormat::Json, false, writer);
+        tracing::subscriber::with_default(Registry::default().with(lines), say);
+        let bytes = written.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_line_says_which_object_it_is_about() {
+        let text = log("info", || {
+            let _span = tracing::info_span!("reconcile", object = "voice/voice").entered();
+            tracing::info!(replicas = 3, "scaled");
+        });
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["fields"]["message"], "scaled");
+        assert_eq!(line["fields"]["replicas"], 3);
+        assert_eq!(line["span"]["object"], "voice/voice");
+    }
+
+    #[test]
+    fn the_filter_decides_which_lines_there_are() {
+        let text = log("warn", || tracing::info!("too much"));
+        assert_eq!(text, "");
+    }
+}

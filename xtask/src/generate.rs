@@ -1,14 +1,16 @@
-//! `cargo xtask generate`: the checked-in files that the binary of the service writes.
+//! `cargo xtask generate`: the checked-in files that the binaries write.
 
-use std::{fs, path::Path, process::Command};
+use std::{env::consts::EXE_SUFFIX, fs, path::Path, process::Command};
 
 use anyhow::{Context, bail};
 
 use crate::{cargo, process, workspace};
 
-/// Write the generated files in docs/ anew
+/// Write the generated files in docs/ and crds/ anew
 ///
-/// docs/openapi.json comes from `sessionstore openapi`, docs/errors.md from `sessionstore errors`.
+/// docs/openapi.json comes from `sessionstore openapi`, docs/errors.md from `sessionstore errors`,
+/// crds/sessionstores.sessionstore.dev.yaml from `sessionstore-operator crd` and docs/crd.md from
+/// `sessionstore-operator crd --markdown`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail when a file differs from what would be written
@@ -16,29 +18,62 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// A file below the root and the subcommand that prints it.
-const GENERATED: [(&str, &str); 2] = [
-    ("docs/openapi.json", "openapi"),
-    ("docs/errors.md", "errors"),
+/// A file below the root and what prints it.
+struct Generated {
+    path: &'static str,
+    binary: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const GENERATED: [Generated; 4] = [
+    Generated {
+        path: "docs/openapi.json",
+        binary: "sessionstore",
+        arguments: &["openapi"],
+    },
+    Generated {
+        path: "docs/errors.md",
+        binary: "sessionstore",
+        arguments: &["errors"],
+    },
+    Generated {
+        path: "crds/sessionstores.sessionstore.dev.yaml",
+        binary: "sessionstore-operator",
+        arguments: &["crd"],
+    },
+    Generated {
+        path: "docs/crd.md",
+        binary: "sessionstore-operator",
+        arguments: &["crd", "--markdown"],
+    },
 ];
 
+impl Generated {
+    /// What the binary prints now; it is looked for beside that of the service.
+    fn print(&self, server: &Path) -> anyhow::Result<Vec<u8>> {
+        let binary = server.with_file_name(format!("{}{EXE_SUFFIX}", self.binary));
+        process::output_of(Command::new(binary).args(self.arguments))
+    }
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let server = cargo::build_server()?;
+    let server = cargo::build_programs()?;
     if args.check {
         return check(&server);
     }
-    for (path, subcommand) in GENERATED {
-        let path = workspace::root().join(path);
-        fs::write(&path, generated(&server, subcommand)?)
+    for file in GENERATED {
+        let path = workspace::root().join(file.path);
+        fs::write(&path, file.print(&server)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
 
-/// Fails when a checked-in file differs from what the binary prints.
+/// Fails when a checked-in file differs from what its binary prints.
 pub(crate) fn check(server: &Path) -> anyhow::Result<()> {
-    for (path, subcommand) in GENERATED {
-        let printed = generated(server, subcommand)?;
+    for file in GENERATED {
+        let path = file.path;
+        let printed = file.print(server)?;
         let kept = fs::read(workspace::root().join(path))
             .with_context(|| format!("cannot read {path}: run `cargo xtask generate`"))?;
         if let Some(line) = first_difference(&kept, &printed) {
@@ -46,10 +81,6 @@ pub(crate) fn check(server: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn generated(server: &Path, subcommand: &str) -> anyhow::Result<Vec<u8>> {
-    process::output_of(Command::new(server).arg(subcommand))
 }
 
 /// The number of the first line that differs, counted from 1.

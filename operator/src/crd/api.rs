@@ -39,7 +39,7 @@ pub const OWN_SETTINGS: [&str; 9] = [
 pub struct ApiSpec {
     /// The image of the API. If it is not given, the operator's own setting counts, and
     /// `status.resolved.apiImage` shows it. At most 512 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::image")]
     pub image: Option<String>,
     /// A fixed number of pods, 1 to 1000. Excludes `autoscaling`. If neither is given, it is 2.
@@ -85,7 +85,7 @@ pub struct ApiSpec {
     pub tolerations: Vec<Toleration>,
     /// The PriorityClass of the pods of the API. If it is not given, the cluster's default counts.
     /// At most 253 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::object_name")]
     pub priority_class_name: Option<String>,
 }

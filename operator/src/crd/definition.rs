@@ -48,6 +48,8 @@ fn tidy(schema: &mut JSONSchemaProps) {
     // Without it a null counts as left out; with it, it would be stored, and be neither absent nor
     // a value to the rules and the defaults.
     schema.nullable = None;
+    // The names of Rust types.
+    schema.title = None;
     if let Some(description) = &mut schema.description {
         *description = unwrapped(description);
     }

@@ -10,6 +10,11 @@
 //! `mongodb.storage` and `mongodb.runAsUser` collide with `mongodb.external`, `api.replicas` with
 //! `api.autoscaling`. The operator resolves them.
 
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema repeats each type, as public as it is, inside a function"
+)]
+
 mod api;
 mod definition;
 mod mongodb;

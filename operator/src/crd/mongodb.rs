@@ -48,7 +48,7 @@ pub struct MongodbSpec {
     /// The image that mongod runs from, of MongoDB 6.0 or newer. Only the program `mongod` in it is
     /// used, no shell and no entry point. If it is not given, the operator's own setting counts,
     /// and `status.resolved.mongodbImage` shows it. At most 512 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::image")]
     pub image: Option<String>,
     /// The number of members of the replica set: 1, 3 or 5. With 3 one may fail, with 5 two; with 1
@@ -86,7 +86,7 @@ pub struct MongodbSpec {
     pub tolerations: Vec<Toleration>,
     /// The PriorityClass of the members' pods. If it is not given, the cluster's default counts. At
     /// most 253 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::object_name")]
     pub priority_class_name: Option<String>,
     /// A replica set that exists already, such as one at MongoDB Atlas, instead of one of the
@@ -116,7 +116,7 @@ pub struct StorageSpec {
     /// The StorageClass of the volumes. If it is not given, the cluster's default counts. It cannot
     /// be changed afterwards. A class that is bound to the node, or that expands, is fine. At most
     /// 253 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::scheduling::object_name")]
     pub storage_class_name: Option<String>,
     /// What becomes of the volumes when the store is deleted. `Retain` keeps them, and a store that

@@ -39,13 +39,13 @@ pub struct Resources {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceAmounts {
-    /// Processor time in cores, such as 2, or in thousandths, such as 500m. Beyond its limit a pod
-    /// is slowed down.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Processor time in cores, such as 2, or in thousandths of one, such as 500m. Beyond its limit
+    /// a pod is slowed down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "cpu")]
     pub cpu: Option<Quantity>,
     /// Memory in bytes, such as 512Mi or 2Gi. Beyond its limit a pod is killed and restarted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "memory")]
     pub memory: Option<Quantity>,
 }

@@ -82,7 +82,7 @@ pub(super) fn tolerations(_: &mut SchemaGenerator) -> Schema {
                     "enum": ["Exists", "Equal"],
                 },
                 "value": {
-                    "description": "The value of the taint, for the operator Equal. At most 63 characters.",
+                    "description": "The value of the taint, for the operator Equal. If it is not given, it is empty. At most 63 characters.",
                     "type": "string",
                     "maxLength": 63,
                     "pattern": LABEL_VALUE,

@@ -80,12 +80,10 @@ use super::{ApiSpec, MongodbSpec, MonitoringSpec, SessionStoreStatus, scheduling
     ),
     validation = Rule::new("self.metadata.name.size() <= 40")
         .message("the name is longer than 40 characters, and names of pods and volumes are derived from it: choose a shorter one")
-        .reason(Reason::FieldValueInvalid)
-        .field_path(".metadata.name"),
+        .reason(Reason::FieldValueInvalid),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("the name becomes part of the names of Services: use lower case letters, digits and '-', begin with a letter and end with a letter or digit")
-        .reason(Reason::FieldValueInvalid)
-        .field_path(".metadata.name"),
+        .reason(Reason::FieldValueInvalid),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SessionStoreSpec {

@@ -33,6 +33,10 @@ fn collect(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
         collect(&format!("{path}[]"), &schema["items"], found);
     }
     if schema["additionalProperties"].is_object() {
-        collect(&format!("{path}{{}}"), &schema["additionalProperties"], found);
+        collect(
+            &format!("{path}{{}}"),
+            &schema["additionalProperties"],
+            found,
+        );
     }
 }

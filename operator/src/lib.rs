@@ -21,4 +21,4 @@ pub mod mongo;
 pub mod run;
 pub mod shutdown;
 pub mod telemetry;
-mod version;
+pub mod version;

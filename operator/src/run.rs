@@ -1,6 +1,7 @@
 //! `sessionstore-operator run`: the parts of the operator, put together, and taken apart again.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, io};
 
@@ -30,6 +31,9 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// How long the last traces may take to be exported: the collector may be gone already.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
+/// How long an answer of the admin port that is under way may take at the end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
 /// Why it does not run. Each text is one line that says what to do.
 #[derive(Debug, Error)]
 enum RunError {
@@ -52,10 +56,12 @@ enum RunError {
 }
 
 /// Everything that the work needs. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Context {
+    /// The cluster; a watch asks it through a client of its own, see [`Streams::watch`].
+    pub client: Client,
     /// What was set.
-    pub settings: std::sync::Arc<Settings>,
+    pub settings: Arc<Settings>,
     /// The domain of the cluster, without a dot at either end.
     pub cluster_domain: String,
     /// The metrics of reconciling.
@@ -84,7 +90,10 @@ fn start(settings: Settings) -> Result<(), RunError> {
         .worker_threads(WORKER_THREADS)
         .enable_all()
         .build()?;
-    runtime.block_on(operate(settings))
+    let ended = runtime.block_on(operate(settings));
+    // Work that did not stop when it had to is not waited for either.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn operate(settings: Settings) -> Result<(), RunError> {
@@ -102,7 +111,7 @@ async fn operate(settings: Settings) -> Result<(), RunError> {
     let cluster = Config::infer().await?;
     let candidacy = candidacy(&settings, &cluster);
     let client = client(cluster, &registry)?;
-    let context = context(settings, &registry, streams.clone())?;
+    let context = context(settings, client.clone(), &registry, streams.clone())?;
 
     let listener = admin::bind(context.settings.work.admin_address).await?;
     let address = listener.local_addr()?;
@@ -122,9 +131,8 @@ async fn operate(settings: Settings) -> Result<(), RunError> {
         .await;
 
     closed.cancel();
-    match serving.await {
-        Ok(served) => served?,
-        Err(panic) => return Err(io::Error::other(panic).into()),
+    if tokio::time::timeout(CLOSE_LIMIT, serving).await.is_err() {
+        tracing::debug!("answers of the admin port are cut off");
     }
     if let Some(traces) = traces {
         traces.flush(FLUSH_LIMIT).await;
@@ -157,15 +165,21 @@ fn candidacy(settings: &Settings, cluster: &Config) -> Candidacy {
     }
 }
 
-fn context(settings: Settings, registry: &Registry, streams: Streams) -> Result<Context, RunError> {
+fn context(
+    settings: Settings,
+    client: Client,
+    registry: &Registry,
+    streams: Streams,
+) -> Result<Context, RunError> {
     let found = || {
         let resolv_conf = fs::read_to_string("/etc/resolv.conf").ok()?;
         config::cluster_domain(&resolv_conf)
     };
     let cluster_domain = settings.work.cluster_domain.clone().or_else(found);
     Ok(Context {
+        client,
         cluster_domain: cluster_domain.unwrap_or_else(|| config::DEFAULT_DOMAIN.to_owned()),
-        settings: std::sync::Arc::new(settings),
+        settings: Arc::new(settings),
         metrics: Metrics::register(registry)?,
         streams,
     })

@@ -140,16 +140,16 @@ fn resource(path: &str) -> Option<(String, bool)> {
         ["api", _version, rest @ ..] | ["apis", _, _version, rest @ ..] => rest,
         _ => return None,
     };
-    match rest {
-        ["namespaces", _namespace, kind, names @ ..] | [kind, names @ ..] => {
-            let resource = match names {
-                [_name, subresource, ..] => format!("{kind}/{subresource}"),
-                _ => (*kind).to_owned(),
-            };
-            Some((resource, !names.is_empty()))
-        }
-        [] => None,
-    }
+    let (kind, names) = match rest {
+        ["namespaces", _namespace, kind, names @ ..] => (kind, names),
+        [kind, names @ ..] => (kind, names),
+        [] => return None,
+    };
+    let resource = match names {
+        [_name, subresource, ..] => format!("{kind}/{subresource}"),
+        _ => (*kind).to_owned(),
+    };
+    Some((resource, !names.is_empty()))
 }
 
 /// The verb, as rules of RBAC name it.

@@ -6,8 +6,8 @@ use std::panic;
 
 use opentelemetry_sdk::trace::SdkTracer;
 use thiserror::Error;
-use tracing::{Level, Subscriber};
-use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -32,15 +32,9 @@ pub fn start(settings: &LogSettings, tracer: Option<SdkTracer>) -> Result<(), Lo
     });
     let lines = lines(settings.log.filter(), format, is_terminal, io::stderr);
     let traces = tracer.map(|tracer| {
-        // Our own spans, and beneath them the calls to the API server, which kube makes spans of.
-        let spans = Targets::new()
-            .with_target("sessionstore_operator", Level::INFO)
-            .with_target("kube_client", Level::DEBUG);
-        let spans_alone = filter_fn(tracing::Metadata::is_span);
         tracing_opentelemetry::layer()
             .with_tracer(tracer)
-            .with_filter(spans_alone)
-            .with_filter(spans)
+            .with_filter(filter_fn(is_traced))
     });
     let subscriber = Registry::default().with(lines).with(traces);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError)?;
@@ -54,6 +48,12 @@ pub fn start(settings: &LogSettings, tracer: Option<SdkTracer>) -> Result<(), Lo
         tracing::error!(location, "panicked: {message}");
     }));
     Ok(())
+}
+
+/// Our own spans, and beneath them the calls to the API server, which kube makes spans of.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    let of = |crate_name| metadata.target().starts_with(crate_name);
+    metadata.is_span() && (of("sessionstore_operator") || of("kube_client"))
 }
 
 /// Writes the lines that `filter` lets pass to `writer`.

@@ -9,16 +9,30 @@
 //! how it is, `shutdown` ends it. `install_key` is the other thing that the binary can do.
 
 pub mod admin;
+pub mod apply;
+pub mod build;
+pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod controller;
 pub mod crd;
+pub mod dereference;
+pub mod desired;
 pub mod health;
 pub mod install_key;
+pub mod kind;
 pub mod leader;
+pub mod members;
 pub mod metrics;
 pub mod mongo;
+pub mod names;
+pub mod pods;
+pub mod quantity;
+pub mod reconcile;
 pub mod run;
 pub mod shutdown;
+pub mod status;
 pub mod telemetry;
+pub mod validate;
 pub mod version;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use kube::client::ClientBuilder;
+use kube::runtime::events::{Recorder, Reporter};
 use kube::{Client, Config};
 use prometheus::Registry;
 use thiserror::Error;
@@ -13,12 +14,18 @@ use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin, BindError};
+use crate::build::Environment;
+use crate::cache::Caches;
 use crate::config::{self, Settings};
+use crate::controller;
 use crate::health::Streams;
 use crate::leader::{Campaign, CampaignError, Candidacy, LeaderMetrics, Reign, Terms};
 use crate::metrics::{self, ApiMetrics, Metrics, StreamAges};
+use crate::names::FIELD_MANAGER;
+use crate::reconcile::{Context, Memories};
 use crate::shutdown::Signals;
 use crate::telemetry::{self, LogError, TraceError, Traces};
+use crate::validate::Defaults;
 
 /// Two are enough for what one operator does, and each costs memory: its stack, and the allocator's
 /// arena.
@@ -55,19 +62,15 @@ enum RunError {
     System(#[from] io::Error),
 }
 
-/// Everything that the work needs. Cheap to clone.
+/// What the work of every term begins with. Cheap to clone.
 #[derive(Clone)]
-pub struct Context {
-    /// The cluster; a watch asks it through a client of its own, see [`Streams::watch`].
-    pub client: Client,
-    /// What was set.
-    pub settings: Arc<Settings>,
-    /// The domain of the cluster, without a dot at either end.
-    pub cluster_domain: String,
-    /// The metrics of reconciling.
-    pub metrics: Metrics,
-    /// Where each watch is registered.
-    pub streams: Streams,
+struct Parts {
+    client: Client,
+    settings: Arc<Settings>,
+    environment: Environment,
+    caches: Arc<Caches>,
+    metrics: Metrics,
+    reporter: Reporter,
 }
 
 /// Runs until it is told to stop.
@@ -110,10 +113,9 @@ async fn operate(settings: Settings) -> Result<(), RunError> {
 
     let cluster = Config::infer().await?;
     let candidacy = candidacy(&settings, &cluster);
+    let namespace = cluster.default_namespace.clone();
     let client = client(cluster, &registry)?;
-    let context = context(settings, client.clone(), &registry, streams.clone())?;
-
-    let listener = admin::bind(context.settings.work.admin_address).await?;
+    let listener = admin::bind(settings.work.admin_address).await?;
     let address = listener.local_addr()?;
     let closed = CancellationToken::new();
     let admin = Admin {
@@ -122,12 +124,25 @@ async fn operate(settings: Settings) -> Result<(), RunError> {
         stop: stop.clone(),
     };
     let serving = tokio::spawn(admin::serve(listener, admin, closed.clone()));
-    tracing::info!(%address, identity = candidacy.identity, scope = ?context.settings.work.scope(), "started");
+    let scope = settings.work.scope();
+    tracing::info!(%address, identity = candidacy.identity, ?scope, "started");
 
+    let parts = Parts {
+        environment: environment(&settings, namespace),
+        // A standby watches too, so that it can go on at once.
+        caches: Arc::new(Caches::start(&client, &streams, scope)),
+        metrics: Metrics::register(&registry)?,
+        reporter: Reporter {
+            controller: FIELD_MANAGER.to_owned(),
+            instance: Some(candidacy.identity.clone()),
+        },
+        settings: Arc::new(settings),
+        client: client.clone(),
+    };
     let leader = LeaderMetrics::register(&registry)?;
     let campaign = Campaign::new(&client, candidacy, &streams, leader);
     let ended = campaign
-        .run(stop, DRAIN, |reign| work(context.clone(), reign))
+        .run(stop, DRAIN, |reign| work(parts.clone(), reign))
         .await;
 
     closed.cancel();
@@ -142,9 +157,28 @@ async fn operate(settings: Settings) -> Result<(), RunError> {
     Ok(())
 }
 
-/// What is done while this process leads.
-async fn work(_context: Context, reign: Reign) {
-    reign.stop.cancelled().await;
+/// What is done while this process leads. It ends by itself only if a watch has died, and then
+/// the process does too.
+async fn work(parts: Parts, reign: Reign) {
+    if parts.caches.ready().await.is_err() {
+        return;
+    }
+    let work = &parts.settings.work;
+    let concurrency = u16::try_from(work.concurrency.get()).unwrap_or(u16::MAX);
+    let context = Context {
+        recorder: Recorder::new(parts.client.clone(), parts.reporter),
+        client: parts.client,
+        environment: parts.environment,
+        defaults: Defaults {
+            api_image: work.api_image.clone(),
+            mongodb_image: work.mongodb_image.clone(),
+        },
+        caches: parts.caches,
+        leadership: reign.leadership,
+        metrics: parts.metrics,
+        memories: Memories::default(),
+    };
+    controller::run(Arc::new(context), concurrency, reign.stop).await;
 }
 
 fn client(cluster: Config, registry: &Registry) -> Result<Client, RunError> {
@@ -165,22 +199,15 @@ fn candidacy(settings: &Settings, cluster: &Config) -> Candidacy {
     }
 }
 
-fn context(
-    settings: Settings,
-    client: Client,
-    registry: &Registry,
-    streams: Streams,
-) -> Result<Context, RunError> {
+fn environment(settings: &Settings, operator_namespace: String) -> Environment {
     let found = || {
         let resolv_conf = fs::read_to_string("/etc/resolv.conf").ok()?;
         config::cluster_domain(&resolv_conf)
     };
     let cluster_domain = settings.work.cluster_domain.clone().or_else(found);
-    Ok(Context {
-        client,
+    Environment {
+        operator_image: settings.work.operator_image.clone(),
+        operator_namespace,
         cluster_domain: cluster_domain.unwrap_or_else(|| config::DEFAULT_DOMAIN.to_owned()),
-        settings: Arc::new(settings),
-        metrics: Metrics::register(registry)?,
-        streams,
-    })
+    }
 }

@@ -1,0 +1,158 @@
+//! The key that members know each other by, the operator's login, and the service's with its
+//! connection string.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use rand::RngCore;
+use thiserror::Error;
+
+use crate::build::{Environment, Object, metadata};
+use crate::desired::Owner;
+use crate::kind::Kind;
+use crate::names::{Component, DATABASE, MONGODB_PORT};
+
+/// The entry of the key, and the name of its file.
+pub(super) const KEY: &str = "key";
+/// The entry of the connection string, and the name of its file.
+pub(super) const URI: &str = "uri";
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
+
+/// The operator's user in MongoDB.
+pub const OPERATOR_USER: &str = "sessionstore-operator";
+/// The service's user in MongoDB.
+pub const SERVICE_USER: &str = "sessionstore";
+
+/// What opens a replica set. Made once, and never again while any of it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The members' common key: 1,008 characters of base64. Who has it is root.
+    pub key: String,
+    /// The password of [`OPERATOR_USER`].
+    pub operator_password: String,
+    /// The password of [`SERVICE_USER`].
+    pub service_password: String,
+}
+
+/// Passwords do not belong into logs.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// A Secret is there, but not with what it has to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the Secret {secret} has no text in its entry {entry}")]
+pub struct Malformed {
+    /// Which one.
+    pub secret: String,
+    /// Which of its entries.
+    pub entry: &'static str,
+}
+
+impl Credentials {
+    /// Those that are stored. What is not stored is taken from `kept`, since the members still know
+    /// it; and if there is none, drawn from `random`, which has to be secure.
+    ///
+    /// # Errors
+    /// A Secret cannot be read, or does not hold what it should: a person has to look at it.
+    pub fn complete<E: From<Malformed>>(
+        owner: &Owner,
+        stored: impl Fn(&str) -> Result<Option<Secret>, E>,
+        kept: Option<&Self>,
+        random: &mut dyn RngCore,
+    ) -> Result<Self, E> {
+        let mut entry =
+            |secret: String, entry, kept: Option<&String>, draw: Draw| -> Result<_, E> {
+                let Some(found) = stored(&secret)? else {
+                    return Ok(kept.map_or_else(|| draw(random), String::clone));
+                };
+                let value = found.data.as_ref().and_then(|data| data.get(entry));
+                let text = value.and_then(|value| std::str::from_utf8(&value.0).ok());
+                match text {
+                    Some(text) if !text.is_empty() => Ok(text.to_owned()),
+                    _ => Err(Malformed { secret, entry }.into()),
+                }
+            };
+        let kept_key = kept.map(|kept| &kept.key);
+        let kept_operator = kept.map(|kept| &kept.operator_password);
+        let kept_service = kept.map(|kept| &kept.service_password);
+        Ok(Self {
+            key: entry(owner.key_secret(), KEY, kept_key, key)?,
+            operator_password: entry(owner.operator_secret(), PASSWORD, kept_operator, password)?,
+            service_password: entry(owner.user_secret(), PASSWORD, kept_service, password)?,
+        })
+    }
+
+    /// Where the service finds the replica set. It names what never changes, ordinal 0 and all of
+    /// them, so that scaling restarts nothing; the driver learns the rest from there.
+    pub fn uri(&self, owner: &Owner, domain: &str) -> String {
+        let first = owner.member_host(0, domain);
+        let all = owner.members_host(domain);
+        // Passwords are of the URL-safe alphabet.
+        let password = &self.service_password;
+        format!(
+            "mongodb://{SERVICE_USER}:{password}@{first},{all}:{MONGODB_PORT}/{DATABASE}\
+             ?replicaSet={}&authSource={DATABASE}&connectTimeoutMS=1500&heartbeatFrequencyMS=1000",
+            owner.name
+        )
+    }
+}
+
+type Draw = fn(&mut dyn RngCore) -> String;
+
+/// mongod takes 6 to 1,024 characters.
+fn key(random: &mut dyn RngCore) -> String {
+    let mut bytes = [0; 756];
+    random.fill_bytes(&mut bytes);
+    STANDARD.encode(bytes)
+}
+
+fn password(random: &mut dyn RngCore) -> String {
+    let mut bytes = [0; 32];
+    random.fill_bytes(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(super) fn all(
+    owner: &Owner,
+    environment: &Environment,
+    credentials: &Credentials,
+) -> [Object; 3] {
+    let operator = [
+        (USERNAME, OPERATOR_USER),
+        (PASSWORD, &credentials.operator_password),
+    ];
+    let uri = credentials.uri(owner, &environment.cluster_domain);
+    let user = [
+        (USERNAME, SERVICE_USER),
+        (PASSWORD, &credentials.service_password),
+        (URI, &uri),
+    ];
+    [
+        secret(owner, &owner.key_secret(), &[(KEY, &credentials.key)]),
+        secret(owner, &owner.operator_secret(), &operator),
+        secret(owner, &owner.user_secret(), &user),
+    ]
+}
+
+fn secret(owner: &Owner, name: &str, entries: &[(&str, &str)]) -> Object {
+    let data: BTreeMap<String, ByteString> = entries
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())))
+        .collect();
+    let secret = Secret {
+        metadata: metadata(owner, name, Component::Mongodb),
+        data: Some(data),
+        // A key or password that is changed by hand would lock everybody out.
+        immutable: Some(true),
+        ..Secret::default()
+    };
+    Object::new(Kind::Secret, name, &secret)
+}

@@ -1,0 +1,327 @@
+//! One look at one `SessionStore`: `dereference → validate → build → apply → mongo → status`.
+
+mod memory;
+mod mongodb;
+mod report;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::runtime::controller::Action;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Client, ResourceExt};
+use thiserror::Error;
+
+use crate::apply::{self, Applier, ApplyError};
+use crate::build::{self, Backend, Environment, Frozen};
+use crate::cache::{Caches, Stored, Target};
+use crate::crd::SessionStore;
+use crate::dereference::{DereferenceError, World, external_digest};
+use crate::desired::{Desired, Mongodb, Retention, Scale};
+use crate::kind::Kind;
+use crate::leader::{Leadership, NotLeader};
+use crate::metrics::{Metrics, Outcome};
+use crate::names::Component;
+use crate::pods::PodError;
+use crate::reconcile::memory::Memory;
+use crate::reconcile::mongodb::View;
+use crate::status::{ApiFindings, Findings, MongodbFindings, Problem};
+use crate::validate::{self, Defaults, Invalid};
+
+pub use memory::Memories;
+
+/// What every reconcile has at hand.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What is the same for all.
+    pub environment: Environment,
+    /// What counts where a spec says nothing.
+    pub defaults: Defaults,
+    /// What is seen of the cluster.
+    pub caches: Arc<Caches>,
+    /// Whether this process may change anything.
+    pub leadership: Leadership,
+    /// Writes Events.
+    pub recorder: Recorder,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// What is remembered.
+    pub memories: Memories,
+}
+
+/// A reconcile did not get to its end.
+#[derive(Debug, Error)]
+pub enum ReconcileError {
+    /// The spec cannot be carried out.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Something that it refers to cannot be used.
+    #[error(transparent)]
+    Dereference(#[from] DereferenceError),
+    /// Objects could not be brought to what they are to be.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// A pod could not be changed.
+    #[error(transparent)]
+    Pod(#[from] PodError),
+    /// The status or an Event could not be written.
+    #[error("cannot write the status: {0}")]
+    Status(#[source] kube::Error),
+    /// Another process leads by now.
+    #[error(transparent)]
+    NotLeading(#[from] NotLeader),
+}
+
+impl ReconcileError {
+    /// For metrics and conditions, in one word.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(invalid) => invalid.reason(),
+            Self::Dereference(error) => error.reason(),
+            Self::Apply(ApplyError::Taken(_)) => "NameTaken",
+            Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
+            Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
+            Self::Pod(PodError::Api { .. }) => "PodFailed",
+            Self::Status(_) => "StatusFailed",
+            Self::NotLeading(_)
+            | Self::Apply(ApplyError::NotLeading(_))
+            | Self::Pod(PodError::NotLeading(_)) => "NotLeading",
+        }
+    }
+
+    /// Whether trying again is of no use before somebody has changed something, which is seen.
+    fn is_stalled(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Dereference(_) | Self::Apply(ApplyError::Taken(_)) => true,
+            Self::Apply(_) | Self::Pod(_) | Self::Status(_) | Self::NotLeading(_) => false,
+        }
+    }
+
+    fn is_not_leading(&self) -> bool {
+        self.reason() == "NotLeading"
+    }
+
+    fn problem(&self) -> Problem {
+        Problem {
+            reason: self.reason(),
+            message: self.to_string(),
+            is_stalled: self.is_stalled(),
+        }
+    }
+}
+
+/// Looks at one `SessionStore`, takes the next steps for it, and says when to look again if
+/// nothing changes until then.
+pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
+    let target = ObjectRef::from_obj(stored.as_ref());
+    let uid = stored.uid().unwrap_or_default();
+    let memory = context.memories.of(&target, &uid).await;
+    let mut memory = memory.lock().await;
+    let in_flight = context.metrics.begin();
+    let result = context.look(&target, &stored, &mut memory).await;
+    in_flight.finish(match &result {
+        Ok(action) if *action == Action::await_change() => Outcome::Unchanged,
+        Ok(_) => Outcome::Progressed,
+        Err(_) => Outcome::Failed,
+    });
+    match result {
+        Ok(action) => {
+            memory.failures = 0;
+            action
+        }
+        Err(error) if error.is_stalled() => {
+            tracing::warn!(%error, "nothing can be done before that is changed");
+            context.metrics.failed(error.reason());
+            Action::await_change()
+        }
+        Err(error) => {
+            context.metrics.failed(error.reason());
+            memory.failures += 1;
+            tracing::warn!(%error, memory.failures, "a reconcile failed, and is tried again");
+            Action::requeue(backoff(memory.failures))
+        }
+    }
+}
+
+impl Context {
+    async fn look(
+        &self,
+        target: &Target,
+        stored: &Stored,
+        memory: &mut Memory,
+    ) -> Result<Action, ReconcileError> {
+        let store = match &stored.0 {
+            Ok(store) => store,
+            Err(unreadable) => {
+                self.report_unreadable(unreadable, memory).await?;
+                return Ok(Action::await_change());
+            }
+        };
+        if store.metadata.deletion_timestamp.is_some() {
+            // What it owns goes with it; to repair that now would hold it up.
+            return Ok(Action::await_change());
+        }
+        let mut findings = Findings {
+            generation: store.metadata.generation,
+            is_paused: store.spec.paused,
+            ..Findings::default()
+        };
+        let result = self.work(target, store, memory, &mut findings).await;
+        if let Err(error) = &result {
+            if error.is_not_leading() {
+                return result;
+            }
+            findings.problem = Some(error.problem());
+        }
+        self.report(store, memory, &findings).await?;
+        result
+    }
+
+    /// Forgets one that is gone, and says what it has left.
+    pub async fn forget(&self, target: &Target) {
+        self.caches.release(target);
+        let Some(memory) = self.memories.forget(target) else {
+            return;
+        };
+        let memory = memory.lock().await;
+        let Some(desired) = &memory.desired else {
+            return;
+        };
+        if let Mongodb::Managed(set) = &desired.mongodb
+            && set.storage.when_deleted == Retention::Retain
+        {
+            self.tell_retained(&desired.owner).await;
+        }
+    }
+
+    async fn work(
+        &self,
+        target: &Target,
+        store: &SessionStore,
+        memory: &mut Memory,
+        findings: &mut Findings,
+    ) -> Result<Action, ReconcileError> {
+        let desired = validate::desired(store, &self.defaults)?;
+        memory.desired = Some(desired.clone());
+        let world = World::read(&self.caches, &desired.owner);
+        let stateful_set = world.stateful_set(&desired.owner)?;
+        let deployment = world.deployment(&desired.owner)?;
+        findings.api = deployment
+            .as_ref()
+            .map(|it| api_findings(it, desired.api.scale));
+        match &desired.mongodb {
+            Mongodb::External(secret) => {
+                let digest =
+                    external_digest(&self.caches, target, &desired.owner.namespace, secret).await?;
+                let backend = Backend::External {
+                    secret,
+                    digest: &digest,
+                };
+                self.apply(
+                    &desired,
+                    &world,
+                    backend,
+                    deployment.as_ref(),
+                    memory,
+                    store,
+                )
+                .await?;
+                findings.mongodb = Some(MongodbFindings::External);
+                Ok(Action::await_change())
+            }
+            Mongodb::Managed(set) => {
+                self.caches.release(target);
+                let kept = memory.credentials.as_ref();
+                let credentials = world.credentials(&desired.owner, kept)?;
+                memory.credentials = Some(credentials.clone());
+                let frozen = stateful_set.as_ref().and_then(Frozen::of);
+                let backend = Backend::Managed {
+                    set,
+                    credentials: &credentials,
+                    frozen: frozen.as_ref(),
+                };
+                self.apply(
+                    &desired,
+                    &world,
+                    backend,
+                    deployment.as_ref(),
+                    memory,
+                    store,
+                )
+                .await?;
+                let Some(stateful_set) = stateful_set else {
+                    // The next look has it.
+                    return Ok(Action::await_change());
+                };
+                let view = View {
+                    store,
+                    desired: &desired,
+                    set,
+                    world: &world,
+                    stateful_set: &stateful_set,
+                    credentials: &credentials,
+                };
+                self.members(view, memory, findings).await
+            }
+        }
+    }
+
+    /// Brings all objects to what they are to be, and the API to its count of pods.
+    async fn apply(
+        &self,
+        desired: &Desired,
+        world: &World,
+        backend: Backend<'_>,
+        deployment: Option<&Deployment>,
+        memory: &mut Memory,
+        store: &SessionStore,
+    ) -> Result<(), ReconcileError> {
+        if store.spec.paused {
+            return Ok(());
+        }
+        let mut objects = build::objects(desired, &self.environment, backend);
+        if !self.caches.has_service_monitors() {
+            objects.retain(|object| object.kind != Kind::ServiceMonitor);
+        }
+        let observed = world.observed();
+        let steps = apply::steps(&objects, &observed, &memory.applied);
+        let applier = Applier::new(&self.client, &desired.owner, &self.leadership);
+        let conflicts = applier.take(steps, &mut memory.applied).await?;
+        self.report_conflicts(store, &conflicts).await;
+        let replicas = deployment.and_then(|it| it.spec.as_ref()?.replicas);
+        match (desired.api.scale, replicas) {
+            (Scale::Fixed(wanted), Some(replicas)) if replicas != wanted => {
+                let name = desired.owner.part(Component::Api);
+                applier.scale(Kind::Deployment, &name, wanted).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What the Deployment says of its pods.
+fn api_findings(deployment: &Deployment, scale: Scale) -> ApiFindings {
+    let status = deployment.status.clone().unwrap_or_default();
+    let replicas = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+    ApiFindings {
+        wanted: match scale {
+            Scale::Fixed(wanted) => wanted,
+            Scale::Auto { .. } => replicas.unwrap_or_default(),
+        },
+        replicas: status.replicas.unwrap_or_default(),
+        updated: status.updated_replicas.unwrap_or_default(),
+        ready: status.ready_replicas.unwrap_or_default(),
+        is_current: status.observed_generation == deployment.metadata.generation,
+    }
+}
+
+/// How long to wait after so many failures in a row: twice as long each time, from a fifth of a
+/// second to a minute.
+pub fn backoff(failures: u32) -> Duration {
+    let doubled = Duration::from_millis(200).saturating_mul(2_u32.saturating_pow(failures));
+    doubled.min(Duration::from_mins(1))
+}

@@ -1,0 +1,156 @@
+//! The objects that the operator makes, for each of the samples in `k8s/samples`.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use sessionstore_operator::build::{self, Backend, Credentials, Environment, Object};
+use sessionstore_operator::crd::SessionStore;
+use sessionstore_operator::desired::{Desired, Mongodb};
+use sessionstore_operator::validate::{Defaults, desired};
+
+fn samples() -> Vec<(String, Desired)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../k8s/samples");
+    let mut samples: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "yaml"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(path).unwrap();
+            // The resource is the last document of each.
+            let text = text.rsplit("\n---\n").next().unwrap();
+            let mut store: SessionStore = serde_saphyr::from_str(text).unwrap();
+            store.metadata.namespace.get_or_insert("default".to_owned());
+            store.metadata.uid = Some("5c0ffee".to_owned());
+            (name, desired(&store, &defaults()).unwrap())
+        })
+        .collect();
+    samples.sort_by(|one, other| one.0.cmp(&other.0));
+    samples
+}
+
+fn defaults() -> Defaults {
+    Defaults {
+        api_image: "sessionstore:default".to_owned(),
+        mongodb_image: "mongo:default".to_owned(),
+    }
+}
+
+fn environment() -> Environment {
+    Environment {
+        operator_image: "sessionstore-operator:default".to_owned(),
+        operator_namespace: "operators".to_owned(),
+        cluster_domain: "cluster.local".to_owned(),
+    }
+}
+
+fn objects(desired: &Desired) -> Vec<Object> {
+    let credentials = Credentials {
+        key: "KEY".to_owned(),
+        operator_password: "OPERATOR".to_owned(),
+        service_password: "SERVICE".to_owned(),
+    };
+    let backend = match &desired.mongodb {
+        Mongodb::Managed(set) => Backend::Managed {
+            set,
+            credentials: &credentials,
+            frozen: None,
+        },
+        Mongodb::External(secret) => Backend::External {
+            secret,
+            digest: "DIGEST",
+        },
+    };
+    build::objects(desired, &environment(), backend)
+}
+
+#[test]
+fn the_objects_of_each_sample_are_these() {
+    for (name, desired) in samples() {
+        let objects = objects(&desired);
+        let manifests: Vec<String> = objects
+            .iter()
+            .map(|object| serde_saphyr::to_string(&object.manifest).unwrap())
+            .collect();
+        insta::assert_snapshot!(name, manifests.join("---\n"));
+    }
+}
+
+#[test]
+fn every_object_has_its_owner_and_the_labels_by_which_it_is_found() {
+    for (_, desired) in samples() {
+        for object in objects(&desired) {
+            let metadata = &object.manifest["metadata"];
+            assert_eq!(metadata["ownerReferences"][0]["uid"], "5c0ffee");
+            assert_eq!(metadata["ownerReferences"][0]["controller"], true);
+            assert_eq!(metadata["namespace"], desired.owner.namespace.as_str());
+            let labels = &metadata["labels"];
+            assert_eq!(
+                labels["app.kubernetes.io/managed-by"],
+                "sessionstore-operator"
+            );
+            assert_eq!(
+                labels["app.kubernetes.io/instance"],
+                desired.owner.name.as_str()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_two_objects_have_the_same_kind_and_name() {
+    for (_, desired) in samples() {
+        let objects = objects(&desired);
+        let keys: BTreeSet<_> = objects.iter().map(|it| (it.kind, &it.name)).collect();
+        assert_eq!(keys.len(), objects.len());
+    }
+}
+
+/// <https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted>
+#[test]
+fn every_pod_meets_the_restricted_standard_with_a_root_that_cannot_be_written() {
+    for (_, desired) in samples() {
+        for object in objects(&desired) {
+            let pod = &object.manifest["spec"]["template"]["spec"];
+            if pod.is_null() {
+                continue;
+            }
+            let security = &pod["securityContext"];
+            assert_eq!(security["runAsNonRoot"], true);
+            assert_ne!(security["runAsUser"], 0);
+            assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
+            assert_eq!(pod["automountServiceAccountToken"], false);
+            for key in ["containers", "initContainers"] {
+                for container in pod[key].as_array().into_iter().flatten() {
+                    let security = &container["securityContext"];
+                    assert_eq!(security["allowPrivilegeEscalation"], false);
+                    assert_eq!(security["readOnlyRootFilesystem"], true);
+                    assert_eq!(security["capabilities"]["drop"][0], "ALL");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_count_of_pods_is_in_no_manifest() {
+    for (_, desired) in samples() {
+        for object in objects(&desired) {
+            assert!(object.manifest["spec"]["replicas"].is_null());
+        }
+    }
+}
+
+#[test]
+fn more_members_change_nothing_but_what_the_plan_does() {
+    let (_, three) = samples().remove(0);
+    let mut five = three.clone();
+    let Mongodb::Managed(set) = &mut five.mongodb else {
+        panic!("the smallest sample has members");
+    };
+    set.members = 5;
+    assert_eq!(objects(&three), objects(&five));
+}

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     ClusterError, Image, Leaks, Loaded, Node, Options, addons, control_plane,
-    folder::{Folder, lock},
+    folder::{Folder, Lock},
     guard,
     image::Built,
     keys,
@@ -57,7 +57,7 @@ impl Cluster {
     pub fn up(options: &Options, progress: Progress<'_>) -> Result<Self, ClusterError> {
         options.check()?;
         let root = folder_of(options.folder.as_deref())?;
-        let _lock = lock(&root)?;
+        let _lock = Lock::wait(&root)?;
         let folder = Folder::new(root);
         if options.nodes > 0 {
             machine::check(folder.root())?;
@@ -159,7 +159,7 @@ impl Cluster {
     /// [`ClusterError`] when something does not go.
     pub fn down(folder: &Path) -> Result<bool, ClusterError> {
         let root = folder_of(Some(folder))?;
-        let _lock = lock(&root)?;
+        let lock = Lock::wait(&root)?;
         let folder = Folder::new(root.clone());
         let had_nodes = Record::read(&folder)
             .ok()
@@ -174,6 +174,7 @@ impl Cluster {
         }
         volumes::detach(&folder)?;
         remove_files(&root)?;
+        lock.remove();
         Ok(was_there)
     }
 

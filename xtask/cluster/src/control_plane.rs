@@ -103,7 +103,7 @@ fn api_server_command(folder: &Folder, record: &Record, programs: &Programs) -> 
         .arg(key("kubelet-client-key", "kubelet-client.key"))
         .arg(key("kubelet-certificate-authority", "ca.crt"))
         .arg("--kubelet-preferred-address-types=InternalIP")
-        .arg(key("service-account-key-file", "service-accounts.key"))
+        .arg(key("service-account-key-file", "service-accounts.pub"))
         .arg(key(
             "service-account-signing-key-file",
             "service-accounts.key",

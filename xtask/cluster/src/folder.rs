@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -88,7 +88,7 @@ impl Folder {
             ))?;
             let mut end = Vec::new();
             file.read_to_end(&mut end)?;
-            std::io::Result::Ok(end)
+            io::Result::Ok(end)
         };
         let end = read().unwrap_or_default();
         String::from_utf8_lossy(&end).trim().to_owned()
@@ -118,17 +118,43 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), ClusterError> {
     write().map_err(ClusterError::file(path))
 }
 
-/// One process at a time changes a cluster; the lock goes with the file. It lies beside the
-/// folder, which comes and goes.
-pub(crate) fn lock(root: &Path) -> Result<File, ClusterError> {
-    let mut path = root.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
-    let lock = || {
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        let file = File::create(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    lock().map_err(ClusterError::file(&path))
+/// One process at a time changes what lies at `path`. The lock is a file beside it, since what is
+/// changed comes and goes.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for its turn.
+    pub(crate) fn wait(path: &Path) -> Result<Self, ClusterError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let lock = || {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            loop {
+                let file = File::create(&path)?;
+                file.lock()?;
+                // The one before may have removed it meanwhile, and locked is only what is gone.
+                let is_it = fs::metadata(&path).is_ok_and(|it| it.ino() == file_number(&file));
+                if is_it {
+                    return io::Result::Ok(file);
+                }
+            }
+        };
+        let file = lock().map_err(ClusterError::file(&path))?;
+        Ok(Self { path, _file: file })
+    }
+
+    /// Lets the next one in, and leaves no file.
+    pub(crate) fn remove(self) {
+        // It is only a file too many.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn file_number(file: &File) -> u64 {
+    file.metadata().map_or(0, |it| it.ino())
 }

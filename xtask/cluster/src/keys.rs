@@ -79,10 +79,16 @@ pub(crate) fn ensure(
         &folder.keys().join("front-proxy-ca.crt"),
         &front_proxy.pem(),
     )?;
-    write(
-        &folder.keys().join("service-accounts.key"),
-        &KeyPair::generate()?.serialize_pem(),
-    )?;
+    let service_accounts = KeyPair::generate()?;
+    for (ending, pem) in [
+        ("key", service_accounts.serialize_pem()),
+        ("pub", service_accounts.public_key_pem()),
+    ] {
+        write(
+            &folder.keys().join(format!("service-accounts.{ending}")),
+            &pem,
+        )?;
+    }
 
     let api_server = Identity {
         file: "kube-apiserver",

@@ -85,7 +85,8 @@ impl Programs {
         Ok(Self { folder })
     }
 
-    /// Those that are there already.
+    /// Those in a folder, whether they are there or not.
+    #[cfg(test)]
     pub(crate) fn in_folder(folder: PathBuf) -> Self {
         Self { folder }
     }

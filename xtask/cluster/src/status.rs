@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::{
-    Cluster, ClusterError, control_plane, network,
+    Cluster, ClusterError, control_plane,
     node::{self, daemons},
     part::{self, Part},
     volumes,
@@ -205,6 +205,7 @@ impl From<NodeObject> for NodeStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network;
 
     #[test]
     fn a_node_is_ready_when_it_says_so() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClusterError,
-    folder::{lock, write},
+    folder::{Lock, write},
 };
 
 use super::{Image, archive, folder};
@@ -33,7 +33,7 @@ pub(super) fn build(image: &Image) -> Result<Built, ClusterError> {
     let folder = folder()?;
     let path = |ending: &str| folder.join(format!("{file}.{ending}"));
     let (archive, note) = (path("tar"), path("json"));
-    let _lock = lock(&folder.join(&file))?;
+    let _lock = Lock::wait(&folder.join(&file))?;
 
     let tree = image
         .tree

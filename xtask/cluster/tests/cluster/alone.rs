@@ -14,14 +14,14 @@ fn a_control_plane_alone_keeps_objects_and_writes_down_who_asked_for_them() {
     assert_eq!(kept, "1");
     // The controllers are there too.
     eventually("the namespace has got its service account", || {
-        lab.try_kubectl(&["get", "serviceaccount", "default"]).is_ok()
+        lab.try_kubectl(&["get", "serviceaccount", "default"])
+            .is_ok()
     });
     let log = lab.cluster.audit_log().unwrap();
     eventually("the request is in the audit log", || {
         let log = fs::read_to_string(&log).unwrap_or_default();
-        log.lines().any(|line| {
-            line.contains(r#""verb":"create""#) && line.contains(r#""name":"here""#)
-        })
+        log.lines()
+            .any(|line| line.contains(r#""verb":"create""#) && line.contains(r#""name":"here""#))
     });
 }
 
@@ -29,7 +29,9 @@ fn a_control_plane_alone_keeps_objects_and_writes_down_who_asked_for_them() {
 fn several_control_planes_run_side_by_side() {
     let [first, second] = [Lab::up(0), Lab::up(0)];
     first.kubectl(&["create", "configmap", "here", "--from-literal=a=1"]);
-    let error = second.try_kubectl(&["get", "configmap", "here"]).unwrap_err();
+    let error = second
+        .try_kubectl(&["get", "configmap", "here"])
+        .unwrap_err();
     assert!(error.contains("not found"), "{error}");
 }
 
@@ -43,7 +45,9 @@ fn what_has_died_comes_back_and_the_rest_stays() {
     };
     let (etcd, api_server) = (pid("etcd").unwrap(), pid("kube-apiserver").unwrap());
     traces::kill(api_server);
-    eventually("the API server has died", || pid("kube-apiserver").is_none());
+    eventually("the API server has died", || {
+        pid("kube-apiserver").is_none()
+    });
     assert!(!lab.cluster.status().unwrap().is_well());
 
     up(&lab.options).unwrap();
@@ -71,5 +75,11 @@ fn a_cluster_does_not_become_another_while_it_runs() {
         ..lab.options.clone()
     };
     let error = up(&other).unwrap_err();
-    assert!(matches!(error, ClusterError::OtherOptions { .. } | ClusterError::AnotherRuns { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            ClusterError::OtherOptions { .. } | ClusterError::AnotherRuns { .. }
+        ),
+        "{error}"
+    );
 }

@@ -74,7 +74,9 @@ impl Lab {
 
     fn await_ready(&self, pod: &str) {
         let pod = format!("pod/{pod}");
-        eventually("the pod is there", || self.try_kubectl(&["get", &pod]).is_ok());
+        eventually("the pod is there", || {
+            self.try_kubectl(&["get", &pod]).is_ok()
+        });
         self.kubectl(&["wait", "--for=condition=Ready", &pod, "--timeout=120s"]);
     }
 }

@@ -47,7 +47,9 @@ fn volumes_have_a_size_grow_while_in_use_and_go_with_their_claim(lab: &Lab) {
 
     let larger = r#"{"spec":{"resources":{"requests":{"storage":"512Mi"}}}}"#;
     lab.kubectl(&["patch", "pvc", "data", "--patch", larger]);
-    eventually("the volume has grown in the pod", || size_in_pod(lab) > 400 * 1024);
+    eventually("the volume has grown in the pod", || {
+        size_in_pod(lab) > 400 * 1024
+    });
     eventually("the claim says so", || {
         let capacity = "--output=jsonpath={.status.capacity.storage}";
         lab.kubectl(&["get", "pvc", "data", capacity]) == "512Mi"
@@ -56,11 +58,15 @@ fn volumes_have_a_size_grow_while_in_use_and_go_with_their_claim(lab: &Lab) {
     assert_eq!(lab.kubectl(&["get", "pod", "keeper", restarts]), "0");
 
     // Another pod finds what the first has written.
-    lab.inside("keeper", &["sh", "-c", "echo here > /data/note && sync"]).unwrap();
+    lab.inside("keeper", &["sh", "-c", "echo here > /data/note && sync"])
+        .unwrap();
     lab.kubectl(&["delete", "pod", "keeper"]);
     lab.apply(KEEPER);
     lab.await_ready("keeper");
-    assert_eq!(lab.inside("keeper", &["cat", "/data/note"]).unwrap(), "here");
+    assert_eq!(
+        lab.inside("keeper", &["cat", "/data/note"]).unwrap(),
+        "here"
+    );
 
     lab.kubectl(&["delete", "pod/keeper", "pvc/data"]);
     let files = || lab.folder().join("volumes").read_dir().unwrap().count();
@@ -80,14 +86,29 @@ fn names_of_the_cluster_are_known_and_others_are_not(lab: &Lab) {
 
 /// `wget` of the server's page, through its Service.
 fn asks(lab: &Lab, pod: &str) -> Result<String, String> {
-    lab.inside(pod, &["wget", "-q", "-T", "2", "-O", "-", "http://server:80/hostname"])
+    lab.inside(
+        pod,
+        &[
+            "wget",
+            "-q",
+            "-T",
+            "2",
+            "-O",
+            "-",
+            "http://server:80/hostname",
+        ],
+    )
 }
 
 fn policies_block_what_they_should_and_nothing_else(lab: &Lab) {
-    eventually("the stranger is locked out", || asks(lab, "stranger").is_err());
+    eventually("the stranger is locked out", || {
+        asks(lab, "stranger").is_err()
+    });
     eventually("the friend is let in", || asks(lab, "friend").is_ok());
     lab.kubectl(&["delete", "networkpolicy", "--all"]);
-    eventually("without a policy everybody is let in", || asks(lab, "stranger").is_ok());
+    eventually("without a policy everybody is let in", || {
+        asks(lab, "stranger").is_ok()
+    });
 }
 
 /// Addresses that are nobody's, for documentation only.
@@ -97,9 +118,8 @@ fn nothing_leaves_the_machine(lab: &Lab) {
     let before = lab.cluster.leaks().unwrap();
     assert_eq!(before.escaping, 0);
     let node = lab.cluster.node(1);
-    let on_node = |program: &str, args: &[&str]| {
-        output_of(node.command(program).unwrap().args(args))
-    };
+    let on_node =
+        |program: &str, args: &[&str]| output_of(node.command(program).unwrap().args(args));
     // A node knows no way out.
     let error = on_node("ip", &["route", "get", NOWHERE]).unwrap_err();
     assert!(error.contains("unreachable"), "{error}");
@@ -121,7 +141,11 @@ fn an_image_is_loaded_once_and_again_when_it_has_changed(lab: &Lab) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
     std::fs::copy("/bin/true", &program).unwrap();
-    let load = || lab.cluster.load(&Image::operator(&program).unwrap()).unwrap();
+    let load = || {
+        lab.cluster
+            .load(&Image::operator(&program).unwrap())
+            .unwrap()
+    };
     let first = load();
     assert_eq!(first.new_on, ["node1"]);
     assert_eq!(load().new_on, Vec::<String>::new());
@@ -134,7 +158,10 @@ fn an_image_is_loaded_once_and_again_when_it_has_changed(lab: &Lab) {
     assert_ne!(second.digest, first.digest);
     // What a pod gets is the new one: it fails.
     lab.kubectl(&[
-        "run", "moved", "--restart=Never", "--image-pull-policy=Never",
+        "run",
+        "moved",
+        "--restart=Never",
+        "--image-pull-policy=Never",
         "--image=localhost/sessionstore-operator:dev",
     ]);
     eventually("the pod of the new image has failed", || {
@@ -151,15 +178,24 @@ fn metrics_are_measured(lab: &Lab) {
 fn a_second_up_changes_nothing_and_repairs_what_has_died(lab: &Lab) {
     let pids = || -> Vec<_> {
         let status = lab.cluster.status().unwrap();
-        status.parts.into_iter().map(|it| (it.name, it.pid)).collect()
+        status
+            .parts
+            .into_iter()
+            .map(|it| (it.name, it.pid))
+            .collect()
     };
     let before = pids();
     up(&lab.options).unwrap();
     assert_eq!(pids(), before);
-    for (_, pid) in before.iter().filter(|(name, _)| name == "kubelet@node1" || name == "volumes") {
+    for (_, pid) in before
+        .iter()
+        .filter(|(name, _)| name == "kubelet@node1" || name == "volumes")
+    {
         traces::kill(pid.unwrap());
     }
-    eventually("two have died", || pids().iter().filter(|it| it.1.is_none()).count() == 2);
+    eventually("two have died", || {
+        pids().iter().filter(|it| it.1.is_none()).count() == 2
+    });
     up(&lab.options).unwrap();
     assert!(lab.cluster.status().unwrap().is_well());
 }
@@ -168,7 +204,12 @@ fn a_second_up_changes_nothing_and_repairs_what_has_died(lab: &Lab) {
 fn three_nodes_are_three_machines() {
     let lab = Lab::up(3);
     lab.apply(include_str!("manifests/everywhere.yaml"));
-    lab.kubectl(&["rollout", "status", "daemonset/everywhere", "--timeout=120s"]);
+    lab.kubectl(&[
+        "rollout",
+        "status",
+        "daemonset/everywhere",
+        "--timeout=120s",
+    ]);
     every_pod_reaches_every_other(&lab);
     a_node_without_power_is_lost_and_comes_back_with_its_volumes(&lab);
     a_node_without_a_cable_runs_on_unseen(&lab);
@@ -190,7 +231,10 @@ fn three_nodes_are_three_machines() {
 fn pod_on(lab: &Lab, node: usize) -> (String, String) {
     let field = format!("--field-selector=spec.nodeName=node{node}");
     let line = lab.kubectl(&[
-        "get", "pods", "--selector=app=everywhere", &field,
+        "get",
+        "pods",
+        "--selector=app=everywhere",
+        &field,
         "--output=jsonpath={.items[0].metadata.name} {.items[0].status.podIP}",
     ]);
     let (name, address) = line.split_once(' ').unwrap();
@@ -199,7 +243,8 @@ fn pod_on(lab: &Lab, node: usize) -> (String, String) {
 
 fn reaches(lab: &Lab, from: &str, address: &str) -> bool {
     let url = format!("http://{address}:8080/hostname");
-    lab.inside(from, &["wget", "-q", "-T", "2", "-O", "-", &url]).is_ok()
+    lab.inside(from, &["wget", "-q", "-T", "2", "-O", "-", &url])
+        .is_ok()
 }
 
 fn every_pod_reaches_every_other(lab: &Lab) {
@@ -221,12 +266,15 @@ fn a_node_without_power_is_lost_and_comes_back_with_its_volumes(lab: &Lab) {
     lab.await_ready("keeper");
     let name = lab.kubectl(&["get", "pod", "keeper", "--output=jsonpath={.spec.nodeName}"]);
     let number: usize = name.trim_start_matches("node").parse().unwrap();
-    lab.inside("keeper", &["sh", "-c", "echo here > /data/note && sync"]).unwrap();
+    lab.inside("keeper", &["sh", "-c", "echo here > /data/note && sync"])
+        .unwrap();
 
     let node = lab.cluster.node(number);
     node.power_off().unwrap();
     assert!(node.command("true").is_err());
-    eventually("the node counts as lost", || readiness(lab, &name) == "Unknown");
+    eventually("the node counts as lost", || {
+        readiness(lab, &name) == "Unknown"
+    });
     node.power_on().unwrap();
     lab.cluster.await_ready().unwrap();
     lab.await_ready("keeper");
@@ -240,19 +288,29 @@ fn a_node_without_a_cable_runs_on_unseen(lab: &Lab) {
     let started = || {
         let shims = node.command("sh").unwrap();
         let mut count = shims;
-        count.args(["-c", "ls /run/containerd/io.containerd.runtime.v2.task/k8s.io"]);
+        count.args([
+            "-c",
+            "ls /run/containerd/io.containerd.runtime.v2.task/k8s.io",
+        ]);
         output_of(&mut count).unwrap()
     };
     let before = started();
     node.cut().unwrap();
-    eventually("the node counts as lost", || readiness(lab, "node2") == "Unknown");
+    eventually("the node counts as lost", || {
+        readiness(lab, "node2") == "Unknown"
+    });
     assert_eq!(started(), before);
     node.heal().unwrap();
     lab.cluster.await_ready().unwrap();
 }
 
 fn two_nodes_can_be_cut_from_each_other_alone(lab: &Lab) {
-    lab.kubectl(&["rollout", "status", "daemonset/everywhere", "--timeout=120s"]);
+    lab.kubectl(&[
+        "rollout",
+        "status",
+        "daemonset/everywhere",
+        "--timeout=120s",
+    ]);
     let [(first, one), (second, two), (third, _)] = [1, 2, 3].map(|node| pod_on(lab, node));
     let [a, b] = [lab.cluster.node(1), lab.cluster.node(2)];
     a.cut_from(&b).unwrap();
@@ -262,7 +320,10 @@ fn two_nodes_can_be_cut_from_each_other_alone(lab: &Lab) {
     assert!(reaches(lab, &third, &two));
     // Longer than it takes to lose a node that does not answer.
     thread::sleep(Duration::from_secs(20));
-    assert_eq!([readiness(lab, "node1"), readiness(lab, "node2")], ["True", "True"]);
+    assert_eq!(
+        [readiness(lab, "node1"), readiness(lab, "node2")],
+        ["True", "True"]
+    );
     a.heal_from(&b).unwrap();
     assert!(reaches(lab, &first, &two));
 }

@@ -12,9 +12,16 @@ pub(crate) fn of(folder: &Path) -> Vec<String> {
     let mut look = |what: &str, list: String| {
         let found = list.lines().filter(|line| {
             line.contains(&folder)
-                || ["sstore", "SESSIONSTORE-", "sessionstore-node", "10.244.", "10.96.0.", "10.89."]
-                    .iter()
-                    .any(|mark| line.contains(mark))
+                || [
+                    "sstore",
+                    "SESSIONSTORE-",
+                    "sessionstore-node",
+                    "10.244.",
+                    "10.96.0.",
+                    "10.89.",
+                ]
+                .iter()
+                .any(|mark| line.contains(mark))
         });
         traces.extend(found.map(|line| format!("{what}: {line}")));
     };
@@ -33,7 +40,12 @@ pub(crate) fn of(folder: &Path) -> Vec<String> {
     if Path::new(&folder).exists() {
         traces.push(format!("folder: {folder}"));
     }
-    for file in ["/var/lib/kubelet", "/var/lib/cni", "/var/log/pods", "/var/log/containers"] {
+    for file in [
+        "/var/lib/kubelet",
+        "/var/lib/cni",
+        "/var/log/pods",
+        "/var/log/containers",
+    ] {
         if Path::new(file).exists() {
             traces.push(format!("folder: {file}"));
         }
@@ -51,7 +63,8 @@ fn processes(folder: &str) -> Vec<String> {
             let read = |file| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
             let text = [read("environ"), read("cmdline")].concat();
             let text = String::from_utf8_lossy(&text).replace('\0', " ");
-            text.contains(folder).then(|| format!("process {pid}: {text}"))
+            text.contains(folder)
+                .then(|| format!("process {pid}: {text}"))
         })
         .collect()
 }

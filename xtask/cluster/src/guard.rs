@@ -14,20 +14,22 @@ use crate::{ClusterError, network, output, part};
 /// Whatever comes in from the bridge.
 const INCOMING: Chain = Chain {
     table: "raw",
-    hook: "PREROUTING",
+    hook: &["PREROUTING", "-i", network::BRIDGE],
     name: "SESSIONSTORE-GUARD",
 };
 
 /// Whatever leaves, by whichever device.
 const OUTGOING: Chain = Chain {
     table: "mangle",
-    hook: "POSTROUTING",
+    // The machine talking to its own address on the bridge is on loopback, which is none of ours.
+    hook: &["POSTROUTING", "!", "-o", "lo"],
     name: "SESSIONSTORE-LEAK",
 };
 
 struct Chain {
     table: &'static str,
-    hook: &'static str,
+    /// A chain of the kernel, and what of it is meant.
+    hook: &'static [&'static str],
     name: &'static str,
 }
 
@@ -37,17 +39,12 @@ impl Chain {
         if self.table == INCOMING.table {
             // What goes to nodes and pods has a route that ends on this machine.
             vec![
-                vec!["!", "-i", BRIDGE, "-j", "RETURN"],
                 vec!["-d", NODES, "-j", "RETURN"],
                 vec!["-d", PODS, "-j", "RETURN"],
                 vec!["-j", "DROP"],
             ]
         } else {
-            let mut rules = vec![
-                vec!["-o", BRIDGE, "-j", "RETURN"],
-                // The machine talking to its own address on the bridge.
-                vec!["-o", "lo", "-j", "RETURN"],
-            ];
+            let mut rules = vec![vec!["-o", BRIDGE, "-j", "RETURN"]];
             for address in [NODES, PODS, SERVICES] {
                 rules.push(vec!["-s", address, "-j", "DROP"]);
                 rules.push(vec!["-d", address, "-j", "DROP"]);
@@ -66,10 +63,7 @@ impl Chain {
     }
 
     fn ensure(&self) -> Result<(), ClusterError> {
-        if self
-            .iptables(&["--check", self.hook, "-j", self.name])
-            .is_ok()
-        {
+        if self.hook("--check").is_ok() {
             return Ok(());
         }
         self.remove();
@@ -78,16 +72,21 @@ impl Chain {
             self.iptables(&[&["--append", self.name], rule.as_slice()].concat())?;
         }
         // Before anybody else's rules, and only when it is complete.
-        self.iptables(&["--insert", self.hook, "-j", self.name])?;
-        Ok(())
+        self.hook("--insert")
     }
 
-    /// Each step fails if there is nothing to remove.
+    fn hook(&self, action: &str) -> Result<(), ClusterError> {
+        let rule = [&[action], self.hook, &["-j", self.name]].concat();
+        self.iptables(&rule).map(drop)
+    }
+
+    /// Each step fails if there is nothing to remove. The hook is looked up, since an earlier
+    /// version of this program may have made it in other words.
     fn remove(&self) {
-        while self
-            .iptables(&["--delete", self.hook, "-j", self.name])
-            .is_ok()
-        {}
+        let hooks = self.iptables(&["--list-rules", self.hook[0]]);
+        for rule in hooks.iter().flat_map(|it| rules_to(self.name, it)) {
+            let _ = self.iptables(&[&["--delete"], rule.as_slice()].concat());
+        }
         let _ = self.iptables(&["--flush", self.name]);
         let _ = self.iptables(&["--delete-chain", self.name]);
     }
@@ -97,6 +96,15 @@ impl Chain {
         let list = self.iptables(&["--list", self.name, "--numeric", "--verbose", "--exact"])?;
         Ok(dropped(&list))
     }
+}
+
+/// The rules of a list that lead to `chain`, as they are deleted.
+fn rules_to<'a>(chain: &str, list: &'a str) -> Vec<Vec<&'a str>> {
+    list.lines()
+        .filter_map(|line| line.strip_prefix("-A "))
+        .map(|rule| rule.split_whitespace().collect::<Vec<_>>())
+        .filter(|rule| rule.ends_with(&["-j", chain]))
+        .collect()
 }
 
 /// Adds up the packets of all rules that drop.
@@ -180,11 +188,28 @@ Chain SESSIONSTORE-LEAK (1 references)
     }
 
     #[test]
+    fn a_hook_is_found_in_whichever_words_it_was_made() {
+        let list = "\
+-P PREROUTING ACCEPT
+-A PREROUTING -i sstore0 -j SESSIONSTORE-GUARD
+-A PREROUTING -j OTHER
+-A PREROUTING -j SESSIONSTORE-GUARD
+";
+        let rules = rules_to("SESSIONSTORE-GUARD", list);
+        let [first, second] = [
+            "PREROUTING -i sstore0 -j SESSIONSTORE-GUARD",
+            "PREROUTING -j SESSIONSTORE-GUARD",
+        ]
+        .map(|it| it.split(' ').collect::<Vec<_>>());
+        assert_eq!(rules, [first, second]);
+    }
+
+    #[test]
     fn whatever_is_not_for_a_node_or_a_pod_is_stopped_at_the_bridge() {
         let rules = INCOMING.rules();
         assert_eq!(rules.last().unwrap(), &["-j", "DROP"]);
         let let_through = rules.iter().filter(|it| it.contains(&"RETURN"));
-        assert_eq!(let_through.count(), 3);
+        assert_eq!(let_through.count(), 2);
     }
 
     #[test]

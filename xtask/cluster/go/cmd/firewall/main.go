@@ -11,10 +11,13 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/cloudnativelabs/kube-router/v2/pkg/controllers/netpol"
 	"github.com/cloudnativelabs/kube-router/v2/pkg/healthcheck"
 	"github.com/cloudnativelabs/kube-router/v2/pkg/options"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -25,6 +28,7 @@ import (
 func main() {
 	config := options.NewKubeRouterConfig()
 	config.ClusterIPCIDRs = []string{"10.96.0.0/16"}
+	config.EnableIPv4 = true
 	config.RunFirewall = true
 	klog.InitFlags(nil)
 	flag.StringVar(&config.Kubeconfig, "kubeconfig", "", "how to reach the API server")
@@ -46,6 +50,14 @@ func run(ctx context.Context, config *options.KubeRouterConfig) error {
 	}
 	client, err := kubernetes.NewForConfig(restConfig)
 	if err != nil {
+		return err
+	}
+	// It wants to know its node, which the kubelet makes known at about the same time.
+	if err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true,
+		func(ctx context.Context) (bool, error) {
+			_, err := client.CoreV1().Nodes().Get(ctx, config.HostnameOverride, metav1.GetOptions{})
+			return err == nil, nil
+		}); err != nil {
 		return err
 	}
 	informers := informers.NewSharedInformerFactory(client, 0)

@@ -55,6 +55,11 @@ pub(crate) fn build_tests() -> anyhow::Result<PathBuf> {
     )
 }
 
+/// Builds one binary with the profile for debugging.
+pub(crate) fn build_debug(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
+    build(binary, ["build", "--package", package])
+}
+
 /// Builds one binary with the release profile.
 pub(crate) fn build_release(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
     build(binary, ["build", "--release", "--package", package])

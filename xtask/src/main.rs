@@ -6,6 +6,7 @@
 mod bench;
 mod cargo;
 mod chaos;
+mod cluster;
 mod deny;
 mod deployment;
 mod dev;
@@ -54,6 +55,7 @@ enum Chore {
     Bench(bench::Args),
     Deny(deny::Args),
     Mongo(mongo::Args),
+    Cluster(cluster::Args),
     Dev(dev::Args),
 }
 
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(&args),
         Chore::Deny(args) => deny::run(&args),
         Chore::Mongo(args) => mongo::run(&args),
+        Chore::Cluster(args) => cluster::run(&args),
         Chore::Dev(args) => dev::run(&args),
     };
     match done {

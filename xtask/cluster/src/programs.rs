@@ -1,0 +1,260 @@
+//! The programs that a cluster is made of: those of Kubernetes, compiled here from Go modules in
+//! pinned versions, and those that the system brings.
+//!
+//! All Go programs are of one module, so that they share the libraries of one Kubernetes release:
+//! each compiled once, 2,700 packages in all instead of 10,000.
+
+use std::{
+    env, fs, io,
+    io::{BufRead, BufReader},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use sessionstore_fetch::{FetchError, apt_install, ensure, process};
+use sha2::{Digest, Sha256};
+
+use crate::{ClusterError, part};
+
+/// The release of Kubernetes; as in `go/go.mod`.
+pub(crate) const KUBERNETES: &str = "1.34.4";
+
+/// The Go module with the sources and pins.
+const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/go");
+
+/// What is compiled: our own, and two that are taken as they are.
+const PACKAGES: [&str; 3] = [
+    "./cmd/...",
+    "helm.sh/helm/v3/cmd/helm",
+    "sigs.k8s.io/metrics-server/cmd/metrics-server",
+];
+
+/// The names that the binary `kubernetes` goes by.
+const KUBERNETES_PROGRAMS: [&str; 5] = [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+];
+
+/// Of the system: a program or file, and the Debian package that brings it.
+const SYSTEM: [(&str, &str); 13] = [
+    ("etcd", "etcd-server"),
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+    ("iptables", "iptables"),
+    ("ipset", "ipset"),
+    ("conntrack", "conntrack"),
+    ("mkfs.xfs", "xfsprogs"),
+    ("ip", "iproute2"),
+    ("sysctl", "procps"),
+    ("losetup", "mount"),
+    ("nsenter", "util-linux"),
+    ("busybox", "busybox"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+];
+
+/// How often somebody who waits for the compiler hears that it works.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
+
+/// The folder of the compiled programs.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// Compiles what is not compiled yet, installs what the system lacks.
+    pub(crate) fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Self, ClusterError> {
+        let lacking: Vec<&str> = SYSTEM
+            .iter()
+            .filter(|(file, _)| !part::is_on_the_path(file))
+            .map(|(_, package)| *package)
+            .collect();
+        if !lacking.is_empty() {
+            progress(&format!("installing {}", lacking.join(", ")));
+            apt_install("the parts of the cluster that Debian brings", &lacking)?;
+        }
+        let recipe = recipe().map_err(ClusterError::file(MODULE))?;
+        let folder = ensure("cluster-programs", &recipe, |folder| {
+            compile(folder, progress)
+        })?;
+        Ok(Self { folder })
+    }
+
+    /// Those in a folder, whether they are there or not.
+    #[cfg(test)]
+    pub(crate) fn in_folder(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// A command of one of the compiled programs.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        Command::new(self.path(program))
+    }
+
+    pub(crate) fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(program)
+    }
+
+    /// The folder with the programs that people call: kubectl and helm.
+    pub(crate) fn for_people(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    pub(crate) fn kubectl(&self) -> PathBuf {
+        self.for_people().join("kubectl")
+    }
+
+    pub(crate) fn helm(&self) -> PathBuf {
+        self.for_people().join("helm")
+    }
+}
+
+/// Another source, pin or way to compile makes another recipe.
+fn recipe() -> io::Result<String> {
+    let mut files = Vec::new();
+    collect(Path::new(MODULE), &mut files)?;
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.as_os_str().as_encoded_bytes().len().to_le_bytes());
+        let name = file.strip_prefix(MODULE).unwrap_or(&file);
+        hash.update(name.as_os_str().as_encoded_bytes());
+        let content = fs::read(&file)?;
+        hash.update(content.len().to_le_bytes());
+        hash.update(content);
+    }
+    hash.update(linker_flags());
+    Ok(crate::hex(&hash.finalize()))
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// No symbols; and the versions that Kubernetes has its own build scripts set.
+fn linker_flags() -> String {
+    let set = |name, value: &str| format!(" -X k8s.io/component-base/version.{name}={value}");
+    [
+        "-s -w".to_owned(),
+        set("gitVersion", &format!("v{KUBERNETES}")),
+        set("gitMajor", "1"),
+        set("gitMinor", "34"),
+        set("gitTreeState", "clean"),
+    ]
+    .concat()
+}
+
+fn compile(folder: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<(), ClusterError> {
+    progress(&format!(
+        "compiling Kubernetes {KUBERNETES} and what goes with it; some 10 minutes on two cores, once"
+    ));
+    let scratch = folder.join("scratch");
+    fs::create_dir_all(&scratch).map_err(ClusterError::file(&scratch))?;
+    let mut go = Command::new(go()?);
+    go.current_dir(MODULE)
+        .args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags"])
+        .arg(linker_flags())
+        .arg("-o")
+        .arg(&scratch)
+        .args(PACKAGES)
+        // Statically linked, so that they run in an image of their own; pins are what go.sum says.
+        .envs([
+            ("CGO_ENABLED", "0"),
+            ("GOWORK", "off"),
+            ("GOFLAGS", "-mod=readonly"),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    watch(&mut go, progress)?;
+
+    let arrange = || {
+        for entry in fs::read_dir(&scratch)? {
+            let entry = entry?;
+            fs::rename(entry.path(), folder.join(entry.file_name()))?;
+        }
+        fs::remove_dir(&scratch)?;
+        for program in KUBERNETES_PROGRAMS {
+            symlink("kubernetes", folder.join(program))?;
+        }
+        fs::create_dir(folder.join("bin"))?;
+        symlink("../kubernetes", folder.join("bin/kubectl"))?;
+        symlink("../helm", folder.join("bin/helm"))
+    };
+    arrange().map_err(ClusterError::file(folder))
+}
+
+/// Runs the compiler and tells now and then how far it is. It names each package when it is
+/// compiled; anything else that it says is meant for people.
+fn watch(go: &mut Command, progress: &(dyn Fn(&str) + Sync)) -> Result<(), ClusterError> {
+    let mut child = go.spawn().map_err(|error| process::not_run(go, error))?;
+    let mut compiled = 0;
+    let mut last_sign = Instant::now();
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if is_package(&line) {
+                compiled += 1;
+            } else if !line.starts_with("go: downloading ") {
+                eprintln!("{line}");
+            }
+            if last_sign.elapsed() >= SIGN_OF_LIFE {
+                progress(&format!("{compiled} of at most 2700 packages are compiled"));
+                last_sign = Instant::now();
+            }
+        }
+    }
+    let status = child.wait().map_err(|error| process::not_run(go, error))?;
+    Ok(process::succeeded(go, status)?)
+}
+
+fn is_package(line: &str) -> bool {
+    !line.starts_with('#') && !line.contains([' ', '\t', ':'])
+}
+
+/// The program `go`, also where only its installation is there and no path to it.
+fn go() -> Result<&'static str, FetchError> {
+    ["go", "/usr/local/go/bin/go"]
+        .into_iter()
+        .find(|go| process::works(Command::new(go).arg("version")))
+        .ok_or_else(|| FetchError::Missing {
+            what: "Go 1.25 or newer, from https://go.dev/dl",
+            packages: "golang-1.25".to_owned(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_release_is_the_one_that_is_named() {
+        let pins = fs::read_to_string(Path::new(MODULE).join("go.mod")).unwrap();
+        assert!(pins.contains(&format!("k8s.io/kubernetes v{KUBERNETES}\n")));
+        assert!(Path::new(MODULE).join("go.sum").exists());
+    }
+
+    #[test]
+    fn messages_of_the_compiler_are_not_taken_for_packages() {
+        assert!(is_package("k8s.io/client-go/tools/cache"));
+        assert!(!is_package("# k8s.io/client-go/tools/cache"));
+        assert!(!is_package("cmd/coredns/main.go:3:9: undefined: x"));
+        assert!(!is_package("\thave (int)"));
+    }
+
+    #[test]
+    fn the_same_sources_have_the_same_recipe() {
+        assert_eq!(recipe().unwrap(), recipe().unwrap());
+    }
+}

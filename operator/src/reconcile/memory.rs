@@ -25,6 +25,8 @@ pub(super) struct Memory {
     pub(super) desired: Option<Desired>,
     /// The status that was written last, which the cache may not have yet.
     pub(super) status: Option<SessionStoreStatus>,
+    /// The way to its members.
+    pub(super) members: Option<crate::mongo::quick::Members>,
     /// Why it cannot be read, as the status says already.
     pub(super) unreadable: Option<String>,
     /// How often in a row it has failed.

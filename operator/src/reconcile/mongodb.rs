@@ -1,20 +1,27 @@
 //! The members: what they answer, the next step of the plan, and taking it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
+use crate::apply::Applier;
 use crate::build::Credentials;
+use crate::cache::{Target, Trigger};
 use crate::crd::SessionStore;
 use crate::dereference::World;
 use crate::desired::{Desired, ReplicaSet};
+use crate::kind::Kind;
 use crate::members;
-use crate::mongo::plan::{self, Answer, Member};
+use crate::mongo::plan::{self, Action as Step, Answer, Member, Next, Observed, Summary, plan};
+use crate::mongo::quick::Members;
+use crate::names::Component;
+use crate::pods::Pods;
 use crate::reconcile::memory::Memory;
 use crate::reconcile::{Context, ReconcileError};
-use crate::status::Findings;
+use crate::status::{Findings, MongodbFindings};
 
 /// How soon to look again after a step: it has mostly been taken by then.
 const AFTER_STEP: Duration = Duration::from_millis(100);
@@ -33,6 +40,11 @@ pub(super) struct View<'a> {
     pub(super) credentials: &'a Credentials,
 }
 
+fn replicas(stateful_set: &StatefulSet) -> usize {
+    let replicas = stateful_set.spec.as_ref().and_then(|spec| spec.replicas);
+    usize::try_from(replicas.unwrap_or_default()).unwrap_or_default()
+}
+
 impl Context {
     /// Looks at the members and takes one step.
     pub(super) async fn members(
@@ -45,8 +57,107 @@ impl Context {
             // Its controller has not looked at the newest template yet.
             return Ok(Action::requeue(WHILE_WAITING));
         };
-        let _ = (memory, findings, wanted, self.seen(&view, 0));
-        Ok(Action::await_change())
+        let mut observed = Observed {
+            replicas: replicas(view.stateful_set),
+            members: self.seen(&view, wanted.hosts.len()),
+        };
+        let trigger = self.caches.trigger();
+        let target = Target::new(&view.store.name_any()).within(&view.desired.owner.namespace);
+        let link = memory.members.get_or_insert_with(|| {
+            Members::new(&view.desired.owner.name, view.credentials, Arc::new(move || {
+                let _ = trigger.send(Trigger::One(target.clone()));
+            }))
+        });
+        for (ordinal, member) in observed.members.iter_mut().enumerate() {
+            if member.pod.is_some() {
+                member.answer = link.ask(&wanted.hosts[ordinal]).await;
+            }
+        }
+        let next = plan(&wanted, &observed);
+        let summary = Summary::of(&wanted, &observed);
+        tracing::debug!(?next, "the plan");
+        findings.mongodb = Some(MongodbFindings::Managed {
+            summary,
+            next: next.clone(),
+            wanted: wanted.members,
+            version: None,
+            feature_compatibility_version: None,
+        });
+        if view.store.spec.paused {
+            return Ok(Action::requeue(WHILE_STALLED));
+        }
+        self.tend(&view, &wanted, &observed).await?;
+        match next {
+            Next::Done => Ok(Action::await_change()),
+            Next::Wait(why) if why.is_stalled() => Ok(Action::requeue(WHILE_STALLED)),
+            Next::Wait(_) => Ok(Action::requeue(WHILE_WAITING)),
+            Next::Do(step) => {
+                tracing::info!(?step, "a step of the plan");
+                self.step(&view, &wanted, &step, memory).await?;
+                Ok(Action::requeue(AFTER_STEP))
+            }
+        }
+    }
+
+    /// The count of pods, and their readiness.
+    async fn tend(
+        &self,
+        view: &View<'_>,
+        wanted: &plan::Desired,
+        observed: &Observed,
+    ) -> Result<(), ReconcileError> {
+        let owner = &view.desired.owner;
+        let replicas = plan::replicas(wanted, observed);
+        if replicas != observed.replicas {
+            let name = owner.part(Component::Mongodb);
+            let replicas = i32::try_from(replicas).unwrap_or(i32::MAX);
+            Applier::new(&self.client, owner, &self.leadership)
+                .scale(Kind::StatefulSet, &name, replicas)
+                .await?;
+        }
+        let pods = Pods::new(&self.client, owner, &self.leadership);
+        for (ordinal, is_ready) in plan::ready_members(wanted, observed).into_iter().enumerate() {
+            let pod = members::pod(owner, &view.world.pods, ordinal);
+            if pod.is_some_and(|pod| !members::has_gate(pod, is_ready)) {
+                pods.set_gate(ordinal, is_ready).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(
+        &self,
+        view: &View<'_>,
+        wanted: &plan::Desired,
+        step: &Step,
+        memory: &mut Memory,
+    ) -> Result<(), ReconcileError> {
+        let pods = Pods::new(&self.client, &view.desired.owner, &self.leadership);
+        match step {
+            Step::RestartPod {
+                ordinal,
+                pod,
+                restart,
+            } => pods.restart(*ordinal, pod, *restart).await?,
+            Step::Resync {
+                ordinal,
+                volume,
+                pod,
+                node_lost,
+            } => {
+                pods.resync(*ordinal, volume, pod.as_deref(), *node_lost)
+                    .await?;
+            }
+            step => {
+                self.leadership.check()?;
+                if let Some(link) = memory.members.as_mut()
+                    && let Err(error) = link.act(&wanted.hosts, step).await
+                {
+                    tracing::warn!(%error, ?step, "a step of the plan failed");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What Kubernetes knows of the members; they have not been asked yet.

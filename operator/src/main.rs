@@ -30,7 +30,10 @@ fn main() -> ExitCode {
     } else {
         crd::yaml()
     };
-    match text.map_err(|error| error.to_string()).and_then(print) {
+    match text
+        .map_err(|error| error.to_string())
+        .and_then(|text| print(&text))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn print(text: String) -> Result<(), String> {
+fn print(text: &str) -> Result<(), String> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .map_err(|error| format!("cannot write to standard output: {error}"))

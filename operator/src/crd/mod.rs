@@ -34,7 +34,7 @@ pub use mongodb::{
 pub use monitoring::MonitoringSpec;
 pub use reference::markdown;
 pub use resources::{ResourceAmounts, Resources};
-pub use session_store::{ImagePullSecret, SessionStore, SessionStoreSpec};
+pub use session_store::{SessionStore, SessionStoreSpec};
 pub use status::{ApiStatus, MemberStatus, MongodbStatus, ResolvedValues, SessionStoreStatus};
 
 /// Annotation by which a person allows the operator to delete the volume and the pod of one member,

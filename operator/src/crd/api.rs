@@ -47,7 +47,7 @@ pub struct ApiSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub replicas: Option<i32>,
-    /// A number of pods that follows the load: a HorizontalPodAutoscaler. Excludes `replicas`. If
+    /// A number of pods that follows the load: a `HorizontalPodAutoscaler`. Excludes `replicas`. If
     /// it is not given, the number is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingSpec>,
@@ -83,8 +83,8 @@ pub struct ApiSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "scheduling::tolerations")]
     pub tolerations: Vec<Toleration>,
-    /// The PriorityClass of the pods of the API. If it is not given, the cluster's default counts.
-    /// At most 253 characters.
+    /// The `PriorityClass` of the pods of the API. If it is not given, the cluster's default
+    /// counts. At most 253 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::object_name")]
     pub priority_class_name: Option<String>,

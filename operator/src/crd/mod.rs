@@ -34,16 +34,8 @@ pub use mongodb::{
 pub use monitoring::MonitoringSpec;
 pub use reference::markdown;
 pub use resources::{ResourceAmounts, Resources};
-pub use session_store::{ImagePullSecret, SessionStore, SessionStoreSpec};
+pub use session_store::{SessionStore, SessionStoreSpec};
 pub use status::{ApiStatus, MemberStatus, MongodbStatus, ResolvedValues, SessionStoreStatus};
-
-/// Annotation by which a person allows the operator to delete the volume and the pod of one member,
-/// so that it copies everything from the others. The value is the name of the member's pod.
-pub const RESYNC_ANNOTATION: &str = "sessionstore.dev/resync";
-
-/// Annotation by which a person allows the operator to wipe a member that belongs to another
-/// replica set (condition `ForeignMember`). The value is the name of the member's pod.
-pub const WIPE_FOREIGN_MEMBER_ANNOTATION: &str = "sessionstore.dev/wipe-foreign-member";
 
 /// The longest name of a `SessionStore`, in characters. What is derived from it (a pod, its claim,
 /// the label that names a revision of the `StatefulSet`) must fit into 63.

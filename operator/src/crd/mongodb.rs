@@ -84,8 +84,8 @@ pub struct MongodbSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "scheduling::tolerations")]
     pub tolerations: Vec<Toleration>,
-    /// The PriorityClass of the members' pods. If it is not given, the cluster's default counts. At
-    /// most 253 characters.
+    /// The `PriorityClass` of the members' pods. If it is not given, the cluster's default counts.
+    /// At most 253 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::object_name")]
     pub priority_class_name: Option<String>,
@@ -113,9 +113,9 @@ pub struct StorageSpec {
             .reason(Reason::FieldValueInvalid)
     )]
     pub size: String,
-    /// The StorageClass of the volumes. If it is not given, the cluster's default counts. It cannot
-    /// be changed afterwards. A class that is bound to the node, or that expands, is fine. At most
-    /// 253 characters.
+    /// The `StorageClass` of the volumes. If it is not given, the cluster's default counts. It
+    /// cannot be changed afterwards. A class that is bound to the node, or that expands, is fine.
+    /// At most 253 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::scheduling::object_name")]
     pub storage_class_name: Option<String>,

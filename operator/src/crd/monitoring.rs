@@ -17,11 +17,11 @@ use super::scheduling;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MonitoringSpec {
-    /// Whether a ServiceMonitor is created, which makes a Prometheus Operator scrape the API. The
+    /// Whether a `ServiceMonitor` is created, which makes a Prometheus Operator scrape the API. The
     /// cluster must know that kind; where it does not, a condition says so and all else goes on.
     #[serde(default)]
     pub service_monitor: bool,
-    /// Labels of the ServiceMonitor, for a Prometheus that selects by them (such as `release:
+    /// Labels of the `ServiceMonitor`, for a Prometheus that selects by them (such as `release:
     /// prometheus`). Needs `serviceMonitor`. At most 16, of at most 63 characters each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "scheduling::labels")]

@@ -1,5 +1,6 @@
 //! The resource itself: its names, columns and subresources, and the top of its spec.
 
+use k8s_openapi::api::core::v1::LocalObjectReference;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
@@ -101,17 +102,10 @@ pub struct SessionStoreSpec {
     /// images of the API and of MongoDB. At most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "scheduling::image_pull_secrets")]
-    pub image_pull_secrets: Vec<ImagePullSecret>,
+    pub image_pull_secrets: Vec<LocalObjectReference>,
     /// Makes the operator leave everything as it is: nothing is created, changed, restarted or
     /// repaired until it is false again. What runs goes on running. The status is still kept up to
     /// date.
     #[serde(default)]
     pub paused: bool,
-}
-
-/// A Secret that holds the login to a registry of images.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImagePullSecret {
-    /// The name of the Secret.
-    pub name: String,
 }

@@ -69,6 +69,7 @@ pub struct MemberStatus {
     /// RECOVERING, ROLLBACK, REMOVED, DOWN or UNKNOWN.
     pub state: String,
     /// Whether the member answers: 1 when it does, 0 when it does not.
+    #[schemars(range(min = 0, max = 1))]
     pub health: i32,
     /// By how many seconds the member is behind the primary. Given only while it has not caught
     /// up; the metrics have the lag at any time.

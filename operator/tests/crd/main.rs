@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-mod file;
+mod cases;
+mod manifest;
 mod rules;
 mod schema;
 mod walk;

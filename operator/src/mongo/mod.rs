@@ -3,5 +3,3 @@
 //! `plan` decides and is pure; everything else here talks to members.
 
 pub mod plan;
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
-pub mod quick;

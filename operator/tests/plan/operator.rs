@@ -60,13 +60,12 @@ impl World {
         if self.nodes[at].blind {
             return silent();
         }
-        let Some(config) = disk
-            .config
-            .as_ref()
-            .filter(|_| process.role != Role::Reading)
-        else {
+        let Some(config) = &disk.config else {
             return Answer::NotInitiated;
         };
+        if process.role == Role::Reading {
+            return Answer::Unreachable("it starts".to_owned());
+        }
         let told = config.told(host);
         let Some(state) = self.state(at).filter(|it| *it != State::Removed) else {
             return Answer::Removed(Some(told));

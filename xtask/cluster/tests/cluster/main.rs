@@ -24,7 +24,7 @@ use tempfile::TempDir;
 struct Lab {
     cluster: Cluster,
     options: Options,
-    _folder: TempDir,
+    scratch: TempDir,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
@@ -42,7 +42,7 @@ impl Lab {
         Self {
             cluster,
             options,
-            _folder: folder,
+            scratch: folder,
             _turn: turn,
         }
     }
@@ -67,7 +67,7 @@ impl Lab {
     }
 
     fn apply(&self, manifest: &str) {
-        let file = self._folder.path().join("manifest.yaml");
+        let file = self.scratch.path().join("manifest.yaml");
         std::fs::write(&file, manifest).unwrap();
         self.kubectl(&["apply", "--filename", &file.display().to_string()]);
     }
@@ -106,7 +106,7 @@ fn up(options: &Options) -> Result<Cluster, ClusterError> {
 }
 
 fn output_of(command: &mut Command) -> Result<String, String> {
-    let output = command.output().unwrap();
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }

@@ -22,7 +22,7 @@ const MANIFESTS: [&str; 4] = [
 ];
 
 /// Applies them, unless this cluster has got just these already.
-pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl) -> Result<(), ClusterError> {
+pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl<'_>) -> Result<(), ClusterError> {
     let manifests = MANIFESTS.join("---\n");
     let applied = folder.applied();
     if fs::read_to_string(&applied).is_ok_and(|it| it == manifests) {
@@ -33,7 +33,7 @@ pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl) -> Result<(), ClusterErr
 }
 
 /// Waits until these nodes are ready, and names are answered on all of them.
-pub(crate) fn await_ready(kubectl: &Kubectl, nodes: usize) -> Result<(), ClusterError> {
+pub(crate) fn await_ready(kubectl: &Kubectl<'_>, nodes: usize) -> Result<(), ClusterError> {
     let timeout = format!("--timeout={}s", limits::READY.as_secs());
     let names: Vec<String> = (1..=nodes)
         .map(|number| format!("node/{}", network::node_name(number)))

@@ -109,7 +109,7 @@ impl Cluster {
     }
 
     /// With what is at home beside it.
-    fn start_control_plane(&self, kubectl: &Kubectl) -> Result<(), ClusterError> {
+    fn start_control_plane(&self, kubectl: &Kubectl<'_>) -> Result<(), ClusterError> {
         control_plane::up(&self.folder, &self.record, &self.programs, kubectl)?;
         if self.record.nodes > 0 {
             volumes::start_controller(&self.folder, &self.programs)?;
@@ -134,6 +134,20 @@ impl Cluster {
             }
             Ok(())
         })?;
+        Ok(())
+    }
+
+    /// Fetches, installs and compiles all that a cluster needs, and builds its own images, so that
+    /// [`up`](Self::up) does not have to. What is there already costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError::Parts`] when something cannot be had.
+    pub fn prepare(progress: Progress<'_>) -> Result<(), ClusterError> {
+        let programs = Programs::ensure(progress)?;
+        for image in Image::of_the_cluster(&programs)? {
+            image.build()?;
+        }
         Ok(())
     }
 
@@ -204,14 +218,14 @@ impl Cluster {
         self.record.audit.then(|| self.folder.audit_log())
     }
 
-    /// A command of kubectl for this cluster.
+    /// A command of kubectl for this cluster. What it starts ends when the cluster is taken down.
     pub fn kubectl(&self) -> Command {
         self.asks().command()
     }
 
-    /// A command of helm for this cluster.
+    /// A command of helm for this cluster. What it starts ends when the cluster is taken down.
     pub fn helm(&self) -> Command {
-        client(&self.programs.helm(), &self.kubeconfig())
+        client(&self.programs.helm(), &self.folder)
     }
 
     /// A node, counted from 1.
@@ -286,10 +300,10 @@ impl Cluster {
         guard::leaks()
     }
 
-    pub(crate) fn asks(&self) -> Kubectl {
+    pub(crate) fn asks(&self) -> Kubectl<'_> {
         Kubectl {
             binary: self.programs.kubectl(),
-            kubeconfig: self.kubeconfig(),
+            folder: &self.folder,
         }
     }
 

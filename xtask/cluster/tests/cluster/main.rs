@@ -25,13 +25,13 @@ struct Lab {
     cluster: Cluster,
     options: Options,
     scratch: TempDir,
+    /// Given up when the cluster is down.
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Lab {
     fn up(nodes: usize) -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = (nodes > 0).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        let turn = (nodes > 0).then(turn);
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
             nodes,
@@ -79,6 +79,12 @@ impl Lab {
         });
         self.kubectl(&["wait", "--for=condition=Ready", &pod, "--timeout=120s"]);
     }
+}
+
+/// The right to have a cluster with nodes. A test that failed with it has taken it down.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Lab {

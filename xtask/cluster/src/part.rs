@@ -92,8 +92,6 @@ impl Part {
             .env_clear()
             .env("PATH", search_path())
             .env("HOME", "/root")
-            .env(CLUSTER, folder.root())
-            .env(PART, &self.name)
             .envs(
                 command
                     .get_envs()
@@ -103,6 +101,7 @@ impl Part {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
+        mark(&mut detached, folder, &self.name);
         // When this process has gone the system waits for its end.
         detached
             .spawn()
@@ -125,6 +124,11 @@ impl Part {
             log_end: folder.log_end(&self.name),
         })
     }
+}
+
+/// Marks what a command starts as belonging to a cluster, so that it ends with it at the latest.
+pub(crate) fn mark(command: &mut Command, folder: &Folder, part: &str) {
+    command.env(CLUSTER, folder.root()).env(PART, part);
 }
 
 /// Where programs are, also for one who is not at a login shell.

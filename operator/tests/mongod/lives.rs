@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sessionstore_operator::mongo::Outcome;
 use sessionstore_operator::mongo::plan::{Action, Answer, Change, Next, Version};
 
-use crate::stage::{Stage, configured, primary, write_until_told};
+use crate::stage::{Stage, configured, lets_everybody_in, primary, write_until_told};
 
 /// Runs `trouble` while a client writes that must not see an error; returns how much was written.
 async fn under_load(stage: &Stage, trouble: impl AsyncFnOnce(&AtomicUsize)) -> usize {
@@ -113,6 +113,11 @@ async fn a_member_that_lost_its_volume_comes_back_by_itself() {
 async fn an_empty_first_member_is_not_initiated_while_the_others_are_down() {
     let mut stage = Stage::new(3, 3).await;
     stage.converge().await;
+    stage
+        .eventually("the users are everywhere", |seen| {
+            seen.members.iter().all(|it| lets_everybody_in(&it.answer))
+        })
+        .await;
     for member in stage.set.members() {
         member.kill().await.unwrap();
     }

@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 
 use crate::{cargo, process, workspace};
 
-/// Write the generated files in docs/ and crds/ anew
+/// Write the generated files in docs/, crds/ and the chart anew
 ///
 /// docs/openapi.json comes from `sessionstore openapi`, docs/errors.md from `sessionstore errors`,
-/// crds/sessionstores.sessionstore.dev.yaml from `sessionstore-operator crd` and docs/crd.md from
-/// `sessionstore-operator crd --markdown`.
+/// crds/sessionstores.sessionstore.dev.yaml and the chart's copy of it from `sessionstore-operator
+/// crd`, and docs/crd.md from `sessionstore-operator crd --markdown`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Write nothing; fail when a file differs from what would be written
@@ -25,7 +25,7 @@ struct Generated {
     arguments: &'static [&'static str],
 }
 
-const GENERATED: [Generated; 4] = [
+const GENERATED: [Generated; 5] = [
     Generated {
         path: "docs/openapi.json",
         binary: "sessionstore",
@@ -38,6 +38,12 @@ const GENERATED: [Generated; 4] = [
     },
     Generated {
         path: "crds/sessionstores.sessionstore.dev.yaml",
+        binary: "sessionstore-operator",
+        arguments: &["crd"],
+    },
+    // A chart can read what is in its own folder only.
+    Generated {
+        path: "charts/sessionstore-operator/files/sessionstores.sessionstore.dev.yaml",
         binary: "sessionstore-operator",
         arguments: &["crd"],
     },

@@ -6,6 +6,7 @@
 mod bench;
 mod cargo;
 mod chaos;
+mod chart;
 mod cluster;
 mod deny;
 mod deployment;
@@ -51,6 +52,7 @@ enum Chore {
     Schemathesis(schemathesis::Args),
     Sim(sim::Args),
     Chaos(chaos::Args),
+    Chart(chart::Args),
     Generate(generate::Args),
     Bench(bench::Args),
     Deny(deny::Args),
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Schemathesis(args) => schemathesis::run(&args),
         Chore::Sim(args) => sim::run(&args),
         Chore::Chaos(args) => chaos::run(&args),
+        Chore::Chart(args) => chart::run(&args),
         Chore::Generate(args) => generate::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Deny(args) => deny::run(&args),

@@ -49,6 +49,7 @@ pub use guard::Leaks;
 pub use image::{Image, Loaded};
 pub use node::Node;
 pub use options::Options;
+pub use programs::client_tools;
 pub use status::{NodeStatus, PartStatus, Status};
 
 /// Bytes as lower-case hexadecimal digits.

@@ -84,6 +84,11 @@ impl Programs {
             progress(&format!("installing {}", lacking.join(", ")));
             apt_install("the parts of the cluster that Debian brings", &lacking)?;
         }
+        Self::compiled(progress)
+    }
+
+    /// The compiled ones alone, which need nothing of the system.
+    pub(crate) fn compiled(progress: &(dyn Fn(&str) + Sync)) -> Result<Self, ClusterError> {
         let recipe = recipe().map_err(ClusterError::file(MODULE))?;
         // By its recipe, so that checkouts with different ones do not take turns in compiling.
         let name = format!("{PREFIX}{}", &recipe[..12]);
@@ -122,6 +127,17 @@ impl Programs {
     pub(crate) fn helm(&self) -> PathBuf {
         self.for_people().join("helm")
     }
+}
+
+/// The folder with `kubectl` and `helm`, for whoever needs them and no cluster. They are compiled
+/// first where they are missing, with all else that a cluster is made of. `progress` hears what is
+/// going on.
+///
+/// # Errors
+///
+/// [`ClusterError::Parts`] or [`ClusterError::Process`] when they cannot be fetched or compiled.
+pub fn client_tools(progress: &(dyn Fn(&str) + Sync)) -> Result<PathBuf, ClusterError> {
+    Ok(Programs::compiled(progress)?.for_people())
 }
 
 /// Another source, pin or way to compile makes another recipe.

@@ -184,8 +184,10 @@ impl Cluster {
             .ok()
             .flatten()
             .is_none_or(|it| it.nodes > 0);
-        let was_there = root.exists() || !part::of(&root).is_empty();
-
+        if !root.exists() && part::of(&root).is_empty() {
+            lock.remove();
+            return Ok(false);
+        }
         kill_all(|| part::of(&root))?;
         // Somebody else's nodes use the same names.
         if had_nodes && check_alone(&root).is_ok() {
@@ -194,7 +196,7 @@ impl Cluster {
         volumes::detach(&folder)?;
         remove_files(&root)?;
         lock.remove();
-        Ok(was_there)
+        Ok(true)
     }
 
     /// The folder with all that the cluster writes.
@@ -354,7 +356,7 @@ fn folder_of(wanted: Option<&Path>) -> Result<PathBuf, ClusterError> {
 fn check_alone(root: &Path) -> Result<(), ClusterError> {
     let other = part::all()
         .into_iter()
-        .find(|it| it.cluster != root && it.part.contains('@'));
+        .find(|it| it.cluster != root && it.is_of_nodes());
     match other {
         Some(other) => Err(ClusterError::AnotherRuns {
             path: other.cluster,

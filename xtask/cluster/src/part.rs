@@ -35,6 +35,13 @@ pub(crate) struct Found {
     pub(crate) program: String,
 }
 
+impl Found {
+    /// Whether its cluster has nodes, also if they are all off.
+    pub(crate) fn is_of_nodes(&self) -> bool {
+        self.part.contains('@') || self.part == "kube-scheduler"
+    }
+}
+
 /// One daemon of a cluster.
 #[derive(Debug)]
 pub(crate) struct Part {

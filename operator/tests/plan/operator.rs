@@ -128,7 +128,6 @@ impl World {
         match action {
             Action::Initiate { members } => {
                 let members: Vec<usize> = (0..members).collect();
-                self.check_initiation(&members)?;
                 self.initiate(0, &members);
             }
             Action::EnsureUsers { primary } => {

@@ -117,7 +117,10 @@ async fn a_member_that_was_just_added_does_not_count_before_it_has_caught_up() {
     let Next::Do(add) = stage.next().await else {
         panic!("{:?}", stage.next().await);
     };
-    stage.set.members()[1].freeze().await.unwrap();
+    let newcomer = stage.set.members()[1].client().database("admin");
+    let hang =
+        |mode: &str| doc! {"configureFailPoint": "initialSyncHangBeforeFinish", "mode": mode};
+    newcomer.run_command(hang("alwaysOn")).await.unwrap();
     stage.act(&add).await.unwrap();
     let seen = stage.look().await;
     let view = seen.members[0].answer.view().unwrap();
@@ -126,7 +129,7 @@ async fn a_member_that_was_just_added_does_not_count_before_it_has_caught_up() {
         matches!(stage.next().await, Next::Wait(_)),
         "one change at a time"
     );
-    stage.set.members()[1].thaw().unwrap();
+    newcomer.run_command(hang("off")).await.unwrap();
     stage.converge().await;
     let seen = stage.look().await;
     assert_eq!(seen.members[0].answer.view().unwrap().voters, 3);

@@ -73,6 +73,12 @@ impl World {
                 let is_healthy = self.is_healthy(*ordinal);
                 let others = self.healthy(members) - usize::from(is_healthy);
                 let is_alone = members.len() == 1 && self.members == 1;
+                let leads = self.leader() == Some(*ordinal);
+                promise(
+                    "a primary hands over before its pod goes",
+                    is_alone || !leads,
+                    finding,
+                )?;
                 let costs_nothing = !is_healthy && others + 1 == members.len();
                 promise(
                     MAJORITY,

@@ -53,6 +53,13 @@ fn nothing_is_changed_before_a_majority_has_the_last_change() {
 }
 
 #[test]
+fn nothing_is_changed_before_the_primary_has_written_for_a_majority() {
+    let mut scene = Scene::growing(3, 5);
+    scene.view(0).committed.term -= 1;
+    assert_eq!(scene.reason(), "Settling");
+}
+
+#[test]
 fn nothing_is_added_to_a_set_without_a_majority_that_is_well() {
     let mut scene = Scene::growing(3, 5);
     scene.delay(1, 60);

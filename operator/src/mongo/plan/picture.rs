@@ -370,10 +370,12 @@ fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unc
         )
     };
     let mut wanted = 0..desired.members;
+    let mut all = 0..desired.members.max(observed.replicas);
+    let may_change = all.any(is_silent);
     let id = match chosen_set(desired, observed, &sets) {
-        Some((id, is_certain)) if is_certain || !wanted.clone().any(is_silent) => id,
+        Some((id, is_certain)) if is_certain || !may_change => id,
         // Whoever is silent may decide it, so nobody is asked before.
-        _ if wanted.any(is_silent) => return Err(Unclear::NoSet),
+        _ if may_change => return Err(Unclear::NoSet),
         _ => return Err(Unclear::Foreign(found)),
     };
     let is_listed = |ordinal: Ordinal| {
@@ -398,14 +400,11 @@ fn chosen_set<'a>(
         let mut members = members.iter();
         sets.len() == 1 || members.any(|it| !is_permitted(desired, observed, *it))
     };
-    let count = |members: &Vec<Ordinal>| {
-        let wanted = members.iter().filter(|it| **it < desired.members);
-        wanted.count()
-    };
     let left = || sets.iter().filter(|(_, members)| stays(members));
-    let most = left().map(|(_, members)| count(members)).max()?;
-    let mut largest = left().filter(|(_, members)| count(members) == most);
+    let most = left().map(|(_, members)| members.len()).max()?;
+    let mut largest = left().filter(|(_, members)| members.len() == most);
     let (id, _) = largest.next()?;
-    let is_only = sets.len() == 1 || most > desired.members / 2;
-    largest.next().is_none().then_some((*id, is_only))
+    let all = desired.members.max(observed.replicas);
+    let is_certain = sets.len() == 1 || most > all / 2;
+    largest.next().is_none().then_some((*id, is_certain))
 }

@@ -108,3 +108,29 @@ async fn changes_of_the_set_are_told() {
     told.notified().await;
     assert!(matches!(stage.next().await, Next::Wait(_)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_was_just_added_does_not_count_before_it_has_caught_up() {
+    let mut stage = Stage::new(3, 1).await;
+    stage.converge().await;
+    stage.desired.members = 3;
+    let Next::Do(add) = stage.next().await else {
+        panic!("{:?}", stage.next().await);
+    };
+    let newcomer = stage.set.members()[1].client().database("admin");
+    let hang =
+        |mode: &str| doc! {"configureFailPoint": "initialSyncHangBeforeFinish", "mode": mode};
+    newcomer.run_command(hang("alwaysOn")).await.unwrap();
+    stage.act(&add).await.unwrap();
+    let seen = stage.look().await;
+    let view = seen.members[0].answer.view().unwrap();
+    assert_eq!((view.config.members.len(), view.voters), (2, 1));
+    assert!(
+        matches!(stage.next().await, Next::Wait(_)),
+        "one change at a time"
+    );
+    newcomer.run_command(hang("off")).await.unwrap();
+    stage.converge().await;
+    let seen = stage.look().await;
+    assert_eq!(seen.members[0].answer.view().unwrap().voters, 3);
+}

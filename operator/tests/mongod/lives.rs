@@ -2,20 +2,20 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mongodb::Client;
 use sessionstore_operator::mongo::Outcome;
 use sessionstore_operator::mongo::plan::{Action, Answer, Change, Next, Version};
 
 use crate::stage::{Stage, configured, lets_everybody_in, primary, write_until_told};
 
 /// Runs `trouble` while a client writes that must not see an error; returns how much was written.
-async fn under_load(stage: &Stage, trouble: impl AsyncFnOnce(&AtomicUsize)) -> usize {
-    let client = stage.service().await;
+async fn under_load(client: &Client, trouble: impl AsyncFnOnce(&AtomicUsize)) -> usize {
     let (written, is_over) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let troubled = async {
         trouble(&written).await;
         is_over.store(1, Ordering::Relaxed);
     };
-    tokio::join!(write_until_told(&client, &written, &is_over), troubled);
+    tokio::join!(write_until_told(client, &written, &is_over), troubled);
     written.into_inner()
 }
 
@@ -31,20 +31,29 @@ async fn goes_on(written: &AtomicUsize, count: usize) {
 async fn a_set_grows_and_shrinks_while_a_client_writes() {
     let mut stage = Stage::new(3, 1).await;
     stage.converge().await;
-    under_load(&stage, async |written| {
+    let client = stage.service().await;
+    let written = under_load(&client, async |written| {
+        goes_on(written, 20).await;
+        stage.desired.members = 3;
+        let grown = stage.converge().await;
+        assert_eq!(grown.len(), 2, "{grown:?}");
+        assert_eq!(configured(&stage.look().await).len(), 3);
+        goes_on(written, 20).await;
+        stage.desired.members = 1;
+        let shrunk = stage.converge().await;
+        assert!(shrunk.len() >= 2, "{shrunk:?}");
         goes_on(written, 20).await;
     })
     .await;
-    stage.desired.members = 3;
-    let grown = stage.converge().await;
-    assert_eq!(grown.len(), 2, "{grown:?}");
-    assert_eq!(configured(&stage.look().await).len(), 3);
-    stage.desired.members = 1;
-    let shrunk = stage.converge().await;
-    assert!(shrunk.len() >= 2, "{shrunk:?}");
+    assert!(written >= 60);
     let seen = stage.look().await;
     assert_eq!(configured(&seen), stage.desired.hosts[..1]);
     assert_eq!(primary(&seen), Some(0));
+    for removed in &seen.members[1..] {
+        assert!(
+            matches!(&removed.answer, Answer::Removed(Some(config)) if config.members.len() < 3)
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,7 +61,8 @@ async fn a_planned_step_down_costs_the_client_no_error() {
     let stage = Stage::new(3, 3).await;
     stage.converge().await;
     let before = stage.primary().await;
-    let written = under_load(&stage, async |written| {
+    let client = stage.service().await;
+    let written = under_load(&client, async |written| {
         goes_on(written, 50).await;
         let step_down = Action::StepDown { primary: before };
         assert_eq!(stage.act(&step_down).await, Ok(Outcome::Done));

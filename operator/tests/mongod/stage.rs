@@ -81,7 +81,7 @@ impl Stage {
             answer,
         });
         Observed {
-            replicas: self.desired.members,
+            replicas: self.set.members().len(),
             members: members.collect(),
         }
     }

@@ -73,6 +73,12 @@ impl World {
                 let is_healthy = self.is_healthy(*ordinal);
                 let others = self.healthy(members) - usize::from(is_healthy);
                 let is_alone = members.len() == 1 && self.members == 1;
+                let leads = self.leader() == Some(*ordinal);
+                promise(
+                    "a primary hands over before its pod goes",
+                    is_alone || !leads,
+                    finding,
+                )?;
                 let costs_nothing = !is_healthy && others + 1 == members.len();
                 promise(
                     MAJORITY,
@@ -91,6 +97,8 @@ impl World {
                 }
                 let stays = after.iter().any(|(it, _)| it == primary);
                 promise("the primary is never removed", stays, finding)?;
+                let is_settled = config.is_some_and(|it| self.is_on_majority(it));
+                promise("one change at a time", is_settled, finding)?;
                 let is_newest = config.is_some_and(|it| it.version == *base);
                 promise(
                     "a change is of the newest configuration",
@@ -98,6 +106,10 @@ impl World {
                     finding,
                 )?;
                 promise(MAJORITY, self.healthy(&after) > after.len() / 2, finding)
+            }
+            Next::Do(Action::Initiate { .. }) => {
+                let is_nowhere = (0..ORDINALS).all(|it| self.config(it).is_none());
+                promise("no second set is begun", is_nowhere, finding)
             }
             Next::Do(Action::StepDown { primary }) => {
                 let others = self.healthy(members) - usize::from(self.is_healthy(*primary));
@@ -119,15 +131,13 @@ impl World {
         }
     }
 
-    /// A set is only begun where there is none, whatever the server would say.
-    pub(crate) fn check_initiation(&self, members: &[usize]) -> Result<(), Violation> {
-        let would_begin = members.iter().all(|it| self.is_empty(*it));
-        let found = (0..ORDINALS).find(|it| self.config(*it).is_some());
-        promise(
-            "no second set is begun",
-            !would_begin || found.is_none(),
-            || format!("m-{found:?} has one\n{self}"),
-        )
+    /// Whether a majority has a configuration, or a newer one.
+    fn is_on_majority(&self, config: &ServerConfig) -> bool {
+        let has_it = |it: &&usize| {
+            let own = self.config(**it);
+            own.is_some_and(|it| it.set_id == config.set_id && it.version >= config.version)
+        };
+        config.is_majority(config.voters().iter().filter(has_it).count())
     }
 
     /// One member comes or goes, and a majority had the last configuration.
@@ -142,16 +152,11 @@ impl World {
         let changed = ordinals(before)
             .symmetric_difference(&ordinals(after))
             .count();
-        let has_it = |it: &&usize| {
-            self.config(**it)
-                .is_some_and(|it| it.set_id == before.set_id && it.version >= before.version)
-        };
-        let having = before.voters().iter().filter(has_it).count();
         let is_joining = before.members.iter().any(|(_, is_new)| *is_new);
         let grows = after.members.len() > before.members.len();
         promise(
             "one change at a time",
-            changed <= 1 && before.is_majority(having) && !(is_joining && grows),
+            changed <= 1 && self.is_on_majority(before) && !(is_joining && grows),
             || format!("{before:?}\n{after:?}"),
         )
     }

@@ -27,7 +27,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// Histories of a plain test run: a few seconds.
-const DEFAULT_CASES: u32 = 2_000;
+const DEFAULT_CASES: u32 = 1_000;
 
 #[test]
 fn whatever_happens_the_set_keeps_its_promises_and_comes_to_be() {

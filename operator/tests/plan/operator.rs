@@ -9,7 +9,7 @@ use sessionstore_operator::mongo::plan::{
 use crate::event::ORDINALS;
 use crate::server::{Role, optime};
 use crate::violation::Violation;
-use crate::world::World;
+use crate::world::{self, Volume, World};
 
 pub(crate) fn host(ordinal: usize) -> String {
     format!("m-{ordinal}.svc:27017")
@@ -128,7 +128,6 @@ impl World {
         match action {
             Action::Initiate { members } => {
                 let members: Vec<usize> = (0..members).collect();
-                self.check_initiation(&members)?;
                 self.initiate(0, &members);
             }
             Action::EnsureUsers { primary } => {
@@ -158,13 +157,14 @@ impl World {
                 volume,
                 pod,
                 node_lost,
-            } => self.resync(ordinal, &volume, pod.filter(|_| !half), node_lost && !half),
+            } if !half => self.resync(ordinal, &volume, pod.as_deref(), node_lost),
+            Action::Resync { .. } => {}
         }
         Ok(())
     }
 
     fn restart(&mut self, at: usize, uid: &str, restart: Restart) {
-        let is_it = |pod: &&mut crate::world::Pod| pod.uid.to_string() == uid;
+        let is_it = |pod: &&mut world::Pod| pod.uid.to_string() == uid;
         if let Some(pod) = self.pods[at].as_mut().filter(is_it) {
             match restart {
                 Restart::Planned => self.evict(at),
@@ -173,20 +173,23 @@ impl World {
         }
     }
 
-    fn resync(&mut self, at: usize, volume: &str, pod: Option<String>, node_lost: bool) {
-        let is_it = |it: &&mut crate::world::Volume| it.uid.to_string() == volume;
+    /// The pod is told to end at once. What the model does not know: a claim that is deleted while
+    /// its pod goes on, because the operator died in between, and the member recovers meanwhile.
+    fn resync(&mut self, at: usize, volume: &str, pod: Option<&str>, node_lost: bool) {
+        let is_it = |it: &&mut Volume| it.uid.to_string() == volume;
+        let is_other = |it: &world::Pod| Some(&*it.uid.to_string()) != pod;
+        if self.pods[at].as_ref().is_some_and(is_other) {
+            return;
+        }
         let Some(volume) = self.volumes[at].as_mut().filter(is_it) else {
             return;
         };
         volume.leaving = true;
-        let Some(uid) = pod else {
-            return;
-        };
-        match &mut self.pods[at] {
-            Some(it) if it.uid.to_string() != uid => {}
-            Some(_) if node_lost && self.nodes[at].off => self.replace_node(at),
-            Some(it) => it.leaving = true,
-            None => {}
+        if node_lost && self.nodes[at].off {
+            self.replace_node(at);
+        } else if let Some(pod) = &mut self.pods[at] {
+            pod.leaving = true;
+            self.processes[at] = None;
         }
     }
 

@@ -455,16 +455,26 @@ impl World {
         Ok(())
     }
 
-    /// A volume is gone. Only if all that was acknowledged is on a majority without it: what the
-    /// world itself destroys is not held against the plan.
+    /// A volume is gone. Only if all that was acknowledged is on a majority without it, and nobody
+    /// goes by an older configuration, of which an empty member could be a majority: what the world
+    /// itself destroys is not held against the plan.
     pub(crate) fn lose_volume(&mut self, at: usize) {
         if let Some(config) = self.config(at).cloned() {
             let acknowledged = self.acknowledged.get(&config.set_id);
             let acknowledged = acknowledged.map_or(&[][..], Vec::as_slice);
-            let newest = (0..ORDINALS)
-                .filter_map(|it| self.config(it))
-                .filter(|it| it.set_id == config.set_id)
-                .max_by_key(|it| it.version);
+            let ours = |it: &usize| self.are_of_one_set(*it, at);
+            let configs = || {
+                (0..ORDINALS)
+                    .filter(ours)
+                    .filter_map(|it| Some((it, self.config(it)?)))
+            };
+            let newest = configs().map(|(_, it)| it).max_by_key(|it| it.version);
+            let is_misled = |(ordinal, it): (usize, &ServerConfig)| {
+                it.lists(ordinal) && Some(it.version) != newest.map(|it| it.version)
+            };
+            if configs().any(is_misled) {
+                return;
+            }
             let voters = newest.map(ServerConfig::voters).unwrap_or_default();
             let has_all = |it: &usize| {
                 let disk = self.disk(*it);

@@ -12,8 +12,14 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, unclear: Unclear) -> 
     if let Unclear::Foreign(members) = unclear {
         return foreign(desired, observed, &members);
     }
-    let wanted = 0..desired.members;
-    let missing: Vec<Missing> = wanted
+    // With pods that are not wanted, if they do not say that they are empty.
+    let has_more = observed
+        .members
+        .iter()
+        .any(|it| it.answer.config().is_some());
+    let end = if has_more { observed.replicas } else { 0 };
+    let pods = 0..desired.members.max(end);
+    let missing: Vec<Missing> = pods
         .filter_map(|ordinal| missing(desired, observed, ordinal))
         .collect();
     if !missing.is_empty() {

@@ -4,10 +4,16 @@ use super::desired::{Ordinal, SETTINGS};
 use super::next::{Action, Change};
 use super::observed::{Answer, View};
 use super::picture::{Picture, Standing};
+use super::replicas;
 
 /// The next change of a configuration that has settled. Every change keeps a majority of members
 /// that are well, so that it can be committed and writes go on.
 pub(super) fn next(picture: &Picture<'_>, primary: Ordinal, view: &View) -> Option<Action> {
+    let mut removed =
+        (0..picture.observed.replicas).filter(|it| replicas::is_removed(picture, *it));
+    if removed.any(|it| !replicas::may_go(picture, it)) {
+        return None;
+    }
     if let Some(action) = removal(picture, primary, view) {
         return Some(action);
     }

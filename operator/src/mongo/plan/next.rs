@@ -119,6 +119,8 @@ pub enum Why {
     Settling,
     /// A member is to be added when it runs.
     NotJoined(Missing),
+    /// A member that was removed is to learn that before its pod goes.
+    Leaving(Missing),
     /// A member copies everything from another one.
     Syncing(String),
     /// A member is behind the primary.
@@ -176,6 +178,7 @@ impl Why {
             Self::Electing => "Electing",
             Self::Settling => "Settling",
             Self::NotJoined(_) => "NotJoined",
+            Self::Leaving(_) => "Leaving",
             Self::Syncing(_) => "Syncing",
             Self::CatchingUp { .. } => "CatchingUp",
             Self::Restarting(_) => "Restarting",
@@ -201,6 +204,7 @@ impl Why {
             | Self::Electing
             | Self::Settling
             | Self::NotJoined(_)
+            | Self::Leaving(_)
             | Self::Syncing(_)
             | Self::CatchingUp { .. }
             | Self::Restarting(_)
@@ -245,6 +249,9 @@ impl fmt::Display for Why {
             Self::Electing => f.write_str("a primary is being elected"),
             Self::Settling => f.write_str("a majority is to have the last configuration"),
             Self::NotJoined(missing) => write!(f, "to be added: {missing}"),
+            Self::Leaving(missing) => {
+                write!(f, "to learn that it is no member any more: {missing}")
+            }
             Self::Syncing(pod) => write!(f, "{pod} copies the data of another member"),
             Self::CatchingUp { pod, seconds } => write!(f, "{pod} is {seconds} s behind"),
             Self::Restarting(pod) => write!(f, "{pod} starts"),

@@ -362,7 +362,6 @@ fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unc
         let ours = sets.get_key_value(known.as_str()).map(|(id, _)| *id);
         return ours.ok_or(Unclear::Foreign(found));
     }
-    let id = chosen_set(desired, observed, &sets).ok_or(Unclear::Foreign(found))?;
     let is_silent = |ordinal: Ordinal| {
         let answer = observed.members.get(ordinal).map(|it| &it.answer);
         matches!(
@@ -370,42 +369,42 @@ fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unc
             None | Some(Answer::Unreachable(_) | Answer::KeyRefused)
         )
     };
+    let mut wanted = 0..desired.members;
+    let mut all = 0..desired.members.max(observed.replicas);
+    let may_change = all.any(is_silent);
+    let id = match chosen_set(desired, observed, &sets) {
+        Some((id, is_certain)) if is_certain || !may_change => id,
+        // Whoever is silent may decide it, so nobody is asked before.
+        _ if may_change => return Err(Unclear::NoSet),
+        _ => return Err(Unclear::Foreign(found)),
+    };
     let is_listed = |ordinal: Ordinal| {
         let answers = sets[id].iter().map(|it| &observed.members[*it].answer);
         let mut configs = answers.filter_map(Answer::config);
         configs.any(|it| it.lists(&desired.hosts[ordinal]))
     };
-    let mut wanted = 0..desired.members;
     if wanted.any(|it| is_silent(it) && !is_listed(it)) {
         return Err(Unclear::NoSet);
     }
     Ok(id)
 }
 
-/// The only set, or the one of most members. Between others, a person chooses by letting all members
-/// of all but one be deleted.
+/// The set of most members, and whether those who are silent cannot change that. Between two of as
+/// many a person chooses, by letting the data of all members of one be deleted.
 fn chosen_set<'a>(
     desired: &Desired,
     observed: &Observed,
     sets: &BTreeMap<&'a str, Vec<Ordinal>>,
-) -> Option<&'a str> {
-    let has_most = |members: &Vec<Ordinal>| {
-        let wanted = members.iter().filter(|it| **it < desired.members);
-        wanted.count() > desired.members / 2
-    };
-    let stays = |members: &Vec<Ordinal>| {
+) -> Option<(&'a str, bool)> {
+    let stays = |members: &&Vec<Ordinal>| {
         let mut members = members.iter();
-        members.any(|it| !is_permitted(desired, observed, *it))
+        sets.len() == 1 || members.any(|it| !is_permitted(desired, observed, *it))
     };
-    let mut all = sets.iter();
-    if let Some((id, _)) = all.find(|(_, members)| has_most(members)) {
-        return Some(id);
-    }
-    let mut left = sets
-        .iter()
-        .filter(|(_, members)| sets.len() == 1 || stays(members));
-    match (left.next(), left.next()) {
-        (Some((id, _)), None) => Some(id),
-        _ => None,
-    }
+    let left = || sets.iter().filter(|(_, members)| stays(members));
+    let most = left().map(|(_, members)| members.len()).max()?;
+    let mut largest = left().filter(|(_, members)| members.len() == most);
+    let (id, _) = largest.next()?;
+    let all = desired.members.max(observed.replicas);
+    let is_certain = sets.len() == 1 || most > all / 2;
+    largest.next().is_none().then_some((*id, is_certain))
 }

@@ -2,7 +2,7 @@
 
 use super::desired::{Desired, Ordinal};
 use super::next::{Action, Restart};
-use super::observed::{Answer, Observed, Pod};
+use super::observed::{Answer, Config, Observed, Pod};
 use super::picture::{Picture, Standing};
 
 /// A pod that does not run and has an old template goes at once, whatever the others do: the new
@@ -22,18 +22,24 @@ pub(super) fn of_broken(desired: &Desired, observed: &Observed) -> Option<Action
 }
 
 /// A member whose own name did not resolve when it started takes itself for no member, and stays so
-/// until it starts again. One that has an older configuration gets the new one by a heartbeat.
+/// until it starts again. One that has an older configuration gets the new one by a heartbeat, as
+/// long as it is a member by that.
 pub(super) fn of_removed(picture: &Picture<'_>) -> Option<Action> {
-    picture.configured().find_map(|ordinal| {
+    (0..picture.observed.members.len()).find_map(|ordinal| {
         let Answer::Removed(config) = &picture.observed.members[ordinal].answer else {
             return None;
         };
-        let has_newest = config
-            .as_ref()
-            .is_none_or(|it| it.version >= picture.config.version);
-        let is_lost = has_newest && picture.standing(ordinal) == Standing::Removed;
-        let pod = picture.pod(ordinal).filter(|it| is_lost && !it.leaving)?;
-        Some(restart(ordinal, pod, Restart::Useless))
+        let is_newest = |it: &Config| it.version >= picture.config.version;
+        let is_lost = match config {
+            Some(config) if !picture.is_configured(ordinal) => {
+                config.lists(&picture.desired.hosts[ordinal])
+            }
+            config => picture.is_configured(ordinal) && config.as_ref().is_none_or(is_newest),
+        };
+        let is_ours = picture.standing(ordinal) == Standing::Removed;
+        let pod = picture.pod(ordinal)?;
+        let can_restart = is_lost && is_ours && !pod.leaving;
+        can_restart.then(|| restart(ordinal, pod, Restart::Useless))
     })
 }
 

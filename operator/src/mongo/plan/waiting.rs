@@ -1,19 +1,23 @@
 //! What keeps the set from being as it is to be, when there is nothing to do about it.
 
 use super::desired::Ordinal;
-use super::next::{Missing, Stuck, Why};
+use super::next::{Stuck, Why};
 use super::observed::State;
 use super::picture::{Picture, Standing};
-use super::resync;
+use super::{replicas, resync};
 
-/// Why there is no majority.
+/// Why there is no majority. Whoever is silent is to come back first; then those who belong to
+/// another set may join.
 pub(super) fn majority(picture: &Picture<'_>) -> Why {
-    let missing: Vec<Missing> = picture
-        .configured()
-        .filter(|it| !picture.is_well(*it))
-        .map(|it| picture.missing(it))
-        .collect();
-    Why::MajorityLost(missing)
+    let missing = || picture.configured().filter(|it| !picture.is_well(*it));
+    let is_foreign = |it: Ordinal| picture.standing(it) == Standing::Foreign;
+    if missing().all(is_foreign) {
+        let foreign = missing().map(|it| picture.stuck(it));
+        Why::ForeignMember(foreign.collect())
+    } else {
+        let missing = missing().map(|it| picture.missing(it));
+        Why::MajorityLost(missing.collect())
+    }
 }
 
 /// Why the last change has not reached a majority.
@@ -26,10 +30,16 @@ pub(super) fn settling(picture: &Picture<'_>) -> Why {
 pub(super) fn remaining(picture: &Picture<'_>) -> Option<Why> {
     let ordinals = 0..picture.observed.members.len();
     let concerned = ordinals
-        .filter(|it| picture.is_configured(*it) || *it < picture.desired.members)
+        .filter(|it| is_concerned(picture, *it))
         .filter_map(|it| trouble(picture, it));
     let gravest = concerned.min_by_key(gravity);
     gravest.or_else(|| is_changing(picture).then_some(Why::Settling))
+}
+
+fn is_concerned(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
+    let has_pod = ordinal < picture.observed.replicas;
+    let may_go = replicas::is_removed(picture, ordinal) && replicas::may_go(picture, ordinal);
+    picture.is_configured(ordinal) || (has_pod && !may_go) || ordinal < picture.desired.members
 }
 
 fn is_changing(picture: &Picture<'_>) -> bool {
@@ -54,7 +64,10 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
         },
         Standing::TooStale => Why::TooStale(stuck(picture, ordinal)),
         _ if picture.pod(ordinal).is_none_or(|it| it.leaving) => Why::Restarting(pod()),
-        _ if !is_member => Why::NotJoined(picture.missing(ordinal)),
+        _ if !is_member && ordinal < picture.desired.members => {
+            Why::NotJoined(picture.missing(ordinal))
+        }
+        _ if !is_member => Why::Leaving(picture.missing(ordinal)),
         Standing::Primary | Standing::Follows => return None,
         Standing::Syncing => Why::Syncing(pod()),
         Standing::Behind(seconds) => Why::CatchingUp {

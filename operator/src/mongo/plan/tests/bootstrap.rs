@@ -112,3 +112,32 @@ fn a_foreign_member_does_not_keep_the_set_from_working() {
     scene.view(0).logins = Logins::Accepted;
     assert_eq!(scene.reason(), "ForeignMember");
 }
+
+#[test]
+fn nobody_is_asked_to_choose_while_a_silent_member_may_decide_it() {
+    let mut scene = Scene::fresh(3);
+    scene.answer(0, Answer::Member(Box::new(view(0, OURS, &[0, 1, 2]))));
+    scene.answer(1, Answer::Member(Box::new(view(1, FOREIGN, &[1]))));
+    scene.silence(2);
+    assert_eq!(scene.reason(), "NotAllReachable");
+    scene.answer(2, Answer::Member(Box::new(view(2, OURS, &[0, 1, 2]))));
+    assert_eq!(scene.reason(), "ForeignMember", "of the one that is alone");
+}
+
+#[test]
+fn foreign_members_are_named_when_nobody_else_could_make_a_majority() {
+    let mut scene = Scene::healthy(3);
+    scene.put(0, crate::mongo::plan::State::Secondary);
+    scene.answer(1, Answer::Member(Box::new(view(1, FOREIGN, &[1]))));
+    scene.answer(2, Answer::Unreachable("no answer".to_owned()));
+    assert_eq!(scene.reason(), "MajorityLost");
+    scene.answer(2, Answer::Member(Box::new(view(2, FOREIGN, &[2]))));
+    assert_eq!(scene.reason(), "ForeignMember");
+}
+
+#[test]
+fn another_key_is_named() {
+    let mut scene = Scene::healthy(3);
+    scene.answer(2, Answer::KeyRefused);
+    assert_eq!(scene.reason(), "KeyRefused");
+}

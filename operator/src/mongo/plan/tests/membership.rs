@@ -53,6 +53,13 @@ fn nothing_is_changed_before_a_majority_has_the_last_change() {
 }
 
 #[test]
+fn nothing_is_changed_before_the_primary_has_written_for_a_majority() {
+    let mut scene = Scene::growing(3, 5);
+    scene.view(0).committed.term -= 1;
+    assert_eq!(scene.reason(), "Settling");
+}
+
+#[test]
 fn nothing_is_added_to_a_set_without_a_majority_that_is_well() {
     let mut scene = Scene::growing(3, 5);
     scene.delay(1, 60);
@@ -184,4 +191,51 @@ fn a_member_that_was_removed_before_can_come_back() {
     old.version.version -= 1;
     scene.answer(3, Answer::Removed(Some(old)));
     assert_eq!(scene.next(), add(3));
+}
+
+/// A set of five that has been made three, as those who were removed know it.
+fn shrunk() -> Scene {
+    let mut scene = Scene::healthy(5);
+    scene.desired.members = 3;
+    let three = Scene::healthy(3);
+    for ordinal in 0..3 {
+        scene.observed.members[ordinal] = three.observed.members[ordinal].clone();
+    }
+    for ordinal in 3..5 {
+        let config = super::scene::config(super::scene::OURS, &[0, 1, 2]);
+        scene.answer(ordinal, Answer::Removed(Some(config)));
+    }
+    scene
+}
+
+#[test]
+fn a_pod_stays_until_its_member_knows_that_it_was_removed() {
+    let mut scene = shrunk();
+    assert_eq!(replicas(&scene.desired, &scene.observed), 3);
+    scene.answer(3, Answer::Unreachable("no answer".to_owned()));
+    assert_eq!(replicas(&scene.desired, &scene.observed), 4);
+    assert_eq!(scene.reason(), "Leaving");
+    scene.observed.members[3].volume = None;
+    assert_eq!(replicas(&scene.desired, &scene.observed), 3);
+}
+
+#[test]
+fn the_next_member_goes_when_the_last_one_knows_that_it_was_removed() {
+    let mut scene = shrunk();
+    scene.desired.members = 1;
+    assert_eq!(scene.next(), remove(2));
+    scene.answer(3, Answer::Unreachable("no answer".to_owned()));
+    assert_eq!(scene.reason(), "Leaving");
+}
+
+#[test]
+fn a_member_that_cannot_learn_that_it_was_removed_is_started_again() {
+    let mut scene = shrunk();
+    let old = super::scene::config(super::scene::OURS, &[0, 1, 2, 3]);
+    scene.answer(3, Answer::Removed(Some(old)));
+    let restarted = scene.next();
+    assert!(
+        matches!(restarted, Next::Do(Action::RestartPod { ordinal: 3, .. })),
+        "{restarted:?}"
+    );
 }

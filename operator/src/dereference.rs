@@ -111,12 +111,7 @@ impl World {
         kept: Option<&Credentials>,
     ) -> Result<Credentials, DereferenceError> {
         let secret = |name: &str| self.parse::<Secret>(Kind::Secret, name);
-        Ok(Credentials::complete(
-            owner,
-            secret,
-            kept,
-            &mut rand::rng(),
-        )?)
+        Credentials::complete(owner, secret, kept, &mut rand::rng())
     }
 
     fn parse<K>(&self, kind: Kind, name: &str) -> Result<Option<K>, DereferenceError>

@@ -47,7 +47,7 @@ pub struct Owner {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mongodb {
     /// In a replica set of the operator's own making.
-    Managed(ReplicaSet),
+    Managed(Box<ReplicaSet>),
     /// In one that somebody else runs.
     External(SecretKey),
 }

@@ -23,6 +23,7 @@ use crate::desired::{Desired, Mongodb, Retention, Scale};
 use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
 use crate::metrics::{Metrics, Outcome};
+use crate::mongo::ActError;
 use crate::names::Component;
 use crate::pods::PodError;
 use crate::reconcile::memory::Memory;
@@ -67,6 +68,9 @@ pub enum ReconcileError {
     /// A pod could not be changed.
     #[error(transparent)]
     Pod(#[from] PodError),
+    /// A member did not do what the plan has decided.
+    #[error("a step for the members failed: {0}")]
+    Act(#[from] ActError),
     /// The status or an Event could not be written.
     #[error("cannot write the status: {0}")]
     Status(#[source] kube::Error),
@@ -85,8 +89,10 @@ impl ReconcileError {
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
             Self::Pod(PodError::Api { .. }) => "PodFailed",
+            Self::Act(ActError::Call(_)) => "MemberRefused",
             Self::Status(_) => "StatusFailed",
             Self::NotLeading(_)
+            | Self::Act(ActError::NotLeading)
             | Self::Apply(ApplyError::NotLeading(_))
             | Self::Pod(PodError::NotLeading(_)) => "NotLeading",
         }
@@ -96,7 +102,11 @@ impl ReconcileError {
     fn is_stalled(&self) -> bool {
         match self {
             Self::Invalid(_) | Self::Dereference(_) | Self::Apply(ApplyError::Taken(_)) => true,
-            Self::Apply(_) | Self::Pod(_) | Self::Status(_) | Self::NotLeading(_) => false,
+            Self::Apply(_)
+            | Self::Pod(_)
+            | Self::Act(_)
+            | Self::Status(_)
+            | Self::NotLeading(_) => false,
         }
     }
 
@@ -323,5 +333,5 @@ fn api_findings(deployment: &Deployment, scale: Scale) -> ApiFindings {
 /// second to a minute.
 pub fn backoff(failures: u32) -> Duration {
     let doubled = Duration::from_millis(200).saturating_mul(2_u32.saturating_pow(failures));
-    doubled.min(Duration::from_mins(1))
+    doubled.min(Duration::from_secs(60))
 }

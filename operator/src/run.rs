@@ -160,8 +160,13 @@ async fn operate(settings: Settings) -> Result<(), RunError> {
 /// What is done while this process leads. It ends by itself only if a watch has died, and then
 /// the process does too.
 async fn work(parts: Parts, reign: Reign) {
-    if parts.caches.ready().await.is_err() {
-        return;
+    // Without rights, or without the custom resource, the caches are never filled: to be told to
+    // stop must not wait for them.
+    tokio::select! {
+        () = reign.stop.cancelled() => return,
+        ready = parts.caches.ready() => if ready.is_err() {
+            return;
+        },
     }
     let work = &parts.settings.work;
     let concurrency = u16::try_from(work.concurrency.get()).unwrap_or(u16::MAX);

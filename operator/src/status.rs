@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::crd::{ApiStatus, MemberStatus, MongodbStatus, ResolvedValues, SessionStoreStatus};
 use crate::desired::{Desired, Mongodb, Scale};
+use crate::mongo::Versions;
 use crate::mongo::plan::{Action, Change, Next, Summary, Why};
 use crate::names::Component;
 
@@ -68,10 +69,8 @@ pub enum MongodbFindings {
         next: Next,
         /// How many members there are to be.
         wanted: usize,
-        /// The version of the primary's mongod.
-        version: Option<String>,
-        /// The version whose features may be used.
-        feature_compatibility_version: Option<String>,
+        /// What the primary runs, if it says.
+        versions: Option<Versions>,
     },
 }
 
@@ -330,8 +329,7 @@ fn mongodb_status(findings: &MongodbFindings, before: Option<&MongodbStatus>) ->
     let MongodbFindings::Managed {
         summary,
         wanted,
-        version,
-        feature_compatibility_version,
+        versions,
         ..
     } = findings
     else {
@@ -359,9 +357,13 @@ fn mongodb_status(findings: &MongodbFindings, before: Option<&MongodbStatus>) ->
                 optime_lag_seconds: member.lag.map(i64::from),
             })
             .collect(),
-        version: version.clone().or(known.version),
-        feature_compatibility_version: feature_compatibility_version
-            .clone()
+        version: versions
+            .as_ref()
+            .map(|it| it.server.clone())
+            .or(known.version),
+        feature_compatibility_version: versions
+            .as_ref()
+            .map(|it| it.feature_compatibility.clone())
             .or(known.feature_compatibility_version),
         replica_set_id: summary.set_id.clone().or(known.replica_set_id),
     }

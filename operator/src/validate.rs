@@ -97,7 +97,7 @@ fn mongodb(spec: &MongodbSpec, defaults: &Defaults) -> Result<Mongodb, Invalid> 
         other => return Err(Invalid::Members(other)),
     };
     let storage = spec.storage.clone().unwrap_or_default();
-    Ok(Mongodb::Managed(ReplicaSet {
+    Ok(Mongodb::Managed(Box::new(ReplicaSet {
         image: spec
             .image
             .as_ref()
@@ -120,7 +120,7 @@ fn mongodb(spec: &MongodbSpec, defaults: &Defaults) -> Result<Mongodb, Invalid> 
             tolerations: spec.tolerations.clone(),
             priority_class: spec.priority_class_name.clone(),
         },
-    }))
+    })))
 }
 
 fn api(spec: &ApiSpec, defaults: &Defaults) -> Api {

@@ -20,9 +20,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let server = cargo::build_release("sessionstore-service", "sessionstore")?;
-    let generator = cargo::build_release("sessionstore-bench", "sessionstore-bench")?;
-    let mut command = Command::new(generator);
+    let server = cargo::build_release()?;
+    let mut command = Command::new(server.with_file_name("sessionstore-bench"));
     command
         .current_dir(workspace::root())
         .arg("--bin")

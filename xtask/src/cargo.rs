@@ -44,6 +44,14 @@ pub(crate) fn build_programs() -> anyhow::Result<PathBuf> {
     build("sessionstore", ["build", "--workspace", "--bins"])
 }
 
+/// The same with the release profile.
+pub(crate) fn build_release() -> anyhow::Result<PathBuf> {
+    build(
+        "sessionstore",
+        ["build", "--release", "--workspace", "--bins"],
+    )
+}
+
 /// Builds all tests of the workspace and returns the binary of the service that goes with them.
 ///
 /// One build for both: a build of the service alone has other dependency features than a build
@@ -53,16 +61,6 @@ pub(crate) fn build_tests() -> anyhow::Result<PathBuf> {
         "sessionstore",
         ["build", "--workspace", "--bins", "--tests"],
     )
-}
-
-/// Builds one binary with the profile for debugging.
-pub(crate) fn build_debug(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
-    build(binary, ["build", "--package", package])
-}
-
-/// Builds one binary with the release profile.
-pub(crate) fn build_release(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
-    build(binary, ["build", "--release", "--package", package])
 }
 
 fn build<const N: usize>(binary: &str, args: [&str; N]) -> anyhow::Result<PathBuf> {

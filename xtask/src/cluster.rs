@@ -122,15 +122,12 @@ fn status(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn images(cluster: &Cluster, debug: bool) -> anyhow::Result<()> {
-    let build = |package, binary| {
-        if debug {
-            cargo::build_debug(package, binary)
-        } else {
-            cargo::build_release(package, binary)
-        }
+    let service = if debug {
+        cargo::build_programs()?
+    } else {
+        cargo::build_release()?
     };
-    let service = build("sessionstore-service", "sessionstore")?;
-    let operator = build("sessionstore-operator", "sessionstore-operator")?;
+    let operator = service.with_file_name("sessionstore-operator");
     for image in [
         Image::service(&service)?,
         Image::operator(&operator)?,

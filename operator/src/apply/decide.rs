@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    fn object(name: &str, spec: Value) -> Object {
+    fn object(name: &str, spec: &Value) -> Object {
         Object {
             kind: Kind::Service,
             name: name.to_owned(),
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    fn live(name: &str, spec: Value) -> DynamicObject {
+    fn live(name: &str, spec: &Value) -> DynamicObject {
         serde_json::from_value(json!({
             "metadata": {"name": name, "uid": "1", "resourceVersion": "5"},
             "spec": spec,
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn what_was_applied_and_has_not_moved_is_left_alone() {
         let (wanted, is) = (
-            object("a", json!({"x": 1})),
-            live("a", json!({"x": 1, "y": 2})),
+            object("a", &json!({"x": 1})),
+            live("a", &json!({"x": 1, "y": 2})),
         );
         let mut applied = Applied::default();
         applied.note(&wanted, &is);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_new_status_is_no_reason_to_write() {
-        let (wanted, is) = (object("a", json!({"x": 1})), live("a", json!({"x": 1})));
+        let (wanted, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
         let mut applied = Applied::default();
         applied.note(&wanted, &is);
         let mut later = is;
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_field_or_label_that_somebody_changed_is_set_again() {
-        let (wanted, is) = (object("a", json!({"x": 1})), live("a", json!({"x": 1})));
+        let (wanted, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
         let mut applied = Applied::default();
         applied.note(&wanted, &is);
         let mut edited = is.clone();
@@ -220,16 +220,19 @@ mod tests {
 
     #[test]
     fn a_new_manifest_is_applied() {
-        let (old, is) = (object("a", json!({"x": 1})), live("a", json!({"x": 1})));
+        let (old, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
         let mut applied = Applied::default();
         applied.note(&old, &is);
-        let (new, is) = ([object("a", json!({"x": 2}))], [observed(&is)]);
+        let (new, is) = ([object("a", &json!({"x": 2}))], [observed(&is)]);
         assert_eq!(steps(&new, &is, &applied), [Step::Apply(&new[0])]);
     }
 
     #[test]
     fn what_is_missing_is_made_and_what_is_left_over_goes() {
-        let (wanted, orphan) = ([object("a", json!({}))], [observed(&live("b", json!({})))]);
+        let (wanted, orphan) = (
+            [object("a", &json!({}))],
+            [observed(&live("b", &json!({})))],
+        );
         assert_eq!(
             steps(&wanted, &orphan, &Applied::default()),
             [Step::Make(&wanted[0]), Step::Delete(&orphan[0])]
@@ -238,10 +241,10 @@ mod tests {
 
     #[test]
     fn what_is_going_already_is_waited_for() {
-        let mut going = live("a", json!({}));
+        let mut going = live("a", &json!({}));
         going.metadata.deletion_timestamp =
             Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
-        let (wanted, going) = ([object("a", json!({}))], [observed(&going)]);
+        let (wanted, going) = ([object("a", &json!({}))], [observed(&going)]);
         assert_eq!(steps(&wanted, &going, &Applied::default()), []);
         assert_eq!(steps(&[], &going, &Applied::default()), []);
     }

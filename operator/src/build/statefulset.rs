@@ -170,8 +170,8 @@ fn install_key(environment: &Environment) -> Container {
         image_pull_policy: Some("IfNotPresent".to_owned()),
         args: Some(vec![
             "install-key".to_owned(),
-            format!("{SECRET_FOLDER}/{KEY}"),
-            format!("{KEY_FOLDER}/{KEY}"),
+            format!("--from={SECRET_FOLDER}/{KEY}"),
+            format!("--to={KEY_FOLDER}/{KEY}"),
         ]),
         resources: Some(ResourceRequirements {
             requests: Some(

@@ -72,8 +72,8 @@ pub struct Campaign {
     /// The latest state of the Lease, whole.
     seen: Option<Lease>,
     metrics: LeaderMetrics,
-    /// What was complained about last: an outage is one line, not one a second.
-    complaint: Option<String>,
+    calls: Complaints,
+    watching: Complaints,
 }
 
 impl std::fmt::Debug for Campaign {
@@ -106,7 +106,8 @@ impl Campaign {
             watch,
             seen: None,
             metrics,
-            complaint: None,
+            calls: Complaints::default(),
+            watching: Complaints::default(),
         }
     }
 
@@ -161,13 +162,11 @@ impl Campaign {
                 End::Lost(why) => {
                     self.metrics.losses.inc();
                     tracing::warn!(?why, holder = self.election.holder(), "the lead is lost");
-                    match tokio::time::timeout(drain, &mut working).await {
-                        Ok(result) => result.map_err(CampaignError::Panicked)?,
-                        Err(_) => {
-                            working.abort();
-                            return Err(CampaignError::Stuck(drain));
-                        }
-                    }
+                    let Ok(result) = tokio::time::timeout(drain, &mut working).await else {
+                        working.abort();
+                        return Err(CampaignError::Stuck(drain));
+                    };
+                    result.map_err(CampaignError::Panicked)?;
                 }
             }
         }
@@ -238,12 +237,14 @@ impl Campaign {
         match news {
             Some(Ok(lease)) => {
                 self.watch.synced();
+                self.watching.settle();
                 let observed = lease.as_ref().and_then(lease::observed);
                 self.election.heard(clock::now(), observed);
                 self.keep(lease);
             }
             Some(Err(error)) => {
-                self.complain(&format_args!("the Lease cannot be watched: {error}"))
+                let complaint = format!("the Lease cannot be watched: {error}");
+                self.watching.complain(complaint);
             }
             // The stream of a watcher has no end.
             None => {}
@@ -256,7 +257,7 @@ impl Campaign {
                 let observed = lease.as_ref().and_then(lease::observed);
                 self.election.read(clock::now(), observed);
                 self.keep(lease);
-                self.complaint = None;
+                self.calls.settle();
             }
             Err(error) => self.fail(&error),
         }
@@ -271,7 +272,7 @@ impl Campaign {
                     self.election.claimed(sent, clock::now(), observed);
                 }
                 self.keep(Some(lease));
-                self.complaint = None;
+                self.calls.settle();
             }
             Err(error) => self.fail(&error),
         }
@@ -290,7 +291,7 @@ impl Campaign {
                     }
                     Err(LeaseError::Conflict) => self.look().await,
                     Err(error) => {
-                        self.complain(&error);
+                        self.calls.complain(error.to_string());
                         tokio::time::sleep(self.candidacy.terms.pause()).await;
                     }
                 }
@@ -332,16 +333,25 @@ impl Campaign {
     fn fail(&mut self, error: &LeaseError) {
         self.election.failed(clock::now(), error.failure());
         if !matches!(error, LeaseError::Conflict) {
-            self.complain(error);
+            self.calls.complain(error.to_string());
+        }
+    }
+}
+
+/// What was complained about last: an outage is one line, not one a second.
+#[derive(Default)]
+struct Complaints(Option<String>);
+
+impl Complaints {
+    fn complain(&mut self, complaint: String) {
+        if self.0.as_ref() != Some(&complaint) {
+            tracing::warn!("{complaint}");
+            self.0 = Some(complaint);
         }
     }
 
-    fn complain(&mut self, error: &dyn std::fmt::Display) {
-        let complaint = error.to_string();
-        if self.complaint.as_ref() != Some(&complaint) {
-            tracing::warn!("{complaint}");
-            self.complaint = Some(complaint);
-        }
+    fn settle(&mut self) {
+        self.0 = None;
     }
 }
 

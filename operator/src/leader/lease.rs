@@ -44,8 +44,8 @@ pub enum LeaseError {
     #[error("there is no namespace {0} for the Lease: --lease-namespace has to name one that is")]
     NoNamespace(String),
     /// The API server did not answer.
-    #[error("the API server did not answer within {0:?}")]
-    TimedOut(Duration),
+    #[error("the API server does not answer in time")]
+    TimedOut,
     /// The API server could not be reached, or failed.
     #[error("the Lease cannot be had from the API server: {0}")]
     Failed(#[source] Box<kube::Error>),
@@ -103,7 +103,7 @@ impl Place {
         match tokio::time::timeout(limit, call).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.explain(verb, error)),
-            Err(_) => Err(LeaseError::TimedOut(limit)),
+            Err(_) => Err(LeaseError::TimedOut),
         }
     }
 

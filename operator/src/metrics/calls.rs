@@ -136,9 +136,8 @@ impl Call {
 /// The resource of a path of the API, and whether one object of it is named.
 fn resource(path: &str) -> Option<(String, bool)> {
     let parts: Vec<_> = path.trim_matches('/').split('/').collect();
-    let rest = match parts.as_slice() {
-        ["api", _version, rest @ ..] | ["apis", _, _version, rest @ ..] => rest,
-        _ => return None,
+    let (["api", _version, rest @ ..] | ["apis", _, _version, rest @ ..]) = parts.as_slice() else {
+        return None;
     };
     let (kind, names) = match rest {
         ["namespaces", _namespace, kind, names @ ..] => (kind, names),

@@ -1,7 +1,20 @@
 //! The replica set behind a `SessionStore`: what is seen of it, what to do next, and doing it.
 //!
-//! `plan` decides and is pure; everything else here talks to members.
+//! `plan` decides and is pure, as are `wire` (what members answer, in the plan's words) and `users`
+//! (who may do what). The rest talks to members: `link` one command at a time, `observe` and `act`
+//! for the plan, `monitor` to be told when something changes.
 
+mod act;
+mod error;
+mod link;
+mod monitor;
+mod observe;
 pub mod plan;
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
-pub mod quick;
+mod users;
+mod wire;
+
+pub use act::{ActError, Outcome};
+pub use error::CallError;
+pub use link::{Access, Login, Members};
+pub use monitor::Monitor;
+pub use observe::Versions;

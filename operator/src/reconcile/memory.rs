@@ -11,6 +11,7 @@ use crate::build::Credentials;
 use crate::cache::Target;
 use crate::crd::SessionStoreStatus;
 use crate::desired::Desired;
+use crate::mongo::{Members, Monitor, Versions};
 
 /// What is remembered of one.
 #[derive(Default)]
@@ -25,8 +26,12 @@ pub(super) struct Memory {
     pub(super) desired: Option<Desired>,
     /// The status that was written last, which the cache may not have yet.
     pub(super) status: Option<SessionStoreStatus>,
-    /// The way to its members.
-    pub(super) members: Option<crate::mongo::quick::Members>,
+    /// The way to its members, while there is something to do for them.
+    pub(super) members: Option<Members>,
+    /// Tells when something changes in its replica set.
+    pub(super) monitor: Option<Monitor>,
+    /// The versions of the primary of this name.
+    pub(super) versions: Option<(String, Versions)>,
     /// Why it cannot be read, as the status says already.
     pub(super) unreadable: Option<String>,
     /// How often in a row it has failed.

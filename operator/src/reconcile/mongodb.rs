@@ -1,6 +1,5 @@
 //! The members: what they answer, the next step of the plan, and taking it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -8,7 +7,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use crate::apply::Applier;
-use crate::build::Credentials;
+use crate::build::{Credentials, OPERATOR_USER, SERVICE_USER};
 use crate::cache::{Target, Trigger};
 use crate::crd::SessionStore;
 use crate::dereference::World;
@@ -16,7 +15,7 @@ use crate::desired::{Desired, ReplicaSet};
 use crate::kind::Kind;
 use crate::members;
 use crate::mongo::plan::{self, Action as Step, Answer, Member, Next, Observed, Summary, plan};
-use crate::mongo::quick::Members;
+use crate::mongo::{Access, Login, Members, Monitor, Versions};
 use crate::names::Component;
 use crate::pods::Pods;
 use crate::reconcile::memory::Memory;
@@ -40,6 +39,61 @@ pub(super) struct View<'a> {
     pub(super) credentials: &'a Credentials,
 }
 
+fn access(view: &View<'_>) -> Access {
+    let Credentials {
+        key,
+        operator_password,
+        service_password,
+    } = view.credentials;
+    let login = |user: &str, password: &String| Login {
+        user: user.to_owned(),
+        password: password.clone(),
+    };
+    Access {
+        set: view.desired.owner.name.clone(),
+        key: key.clone(),
+        operator: login(OPERATOR_USER, operator_password),
+        service: login(SERVICE_USER, service_password),
+    }
+}
+
+/// Asks the members that have a pod; the names of others lead nowhere.
+async fn ask(members: &Members, wanted: &plan::Desired, observed: &mut Observed) {
+    let has_pod = |ordinal: &usize| observed.members[*ordinal].pod.is_some();
+    let ordinals: Vec<usize> = (0..observed.members.len()).filter(has_pod).collect();
+    let hosts: Vec<String> = ordinals
+        .iter()
+        .map(|it| wanted.hosts[*it].clone())
+        .collect();
+    let answers = members.observe(&hosts).await;
+    for (ordinal, answer) in ordinals.into_iter().zip(answers) {
+        observed.members[ordinal].answer = answer;
+    }
+}
+
+/// What the primary runs; asked once of each.
+async fn versions(
+    members: &Members,
+    wanted: &plan::Desired,
+    summary: &Summary,
+    memory: &mut Memory,
+) -> Option<Versions> {
+    let primary = &wanted.hosts[summary.primary?];
+    if memory.versions.as_ref().is_none_or(|(of, _)| of != primary) {
+        memory.versions = match members.versions(primary).await {
+            Ok(versions) => Some((primary.clone(), versions)),
+            Err(error) => {
+                tracing::debug!(%error, "the primary does not say what it runs");
+                None
+            }
+        };
+    }
+    memory
+        .versions
+        .as_ref()
+        .map(|(_, versions)| versions.clone())
+}
+
 fn replicas(stateful_set: &StatefulSet) -> usize {
     let replicas = stateful_set.spec.as_ref().and_then(|spec| spec.replicas);
     usize::try_from(replicas.unwrap_or_default()).unwrap_or_default()
@@ -61,41 +115,57 @@ impl Context {
             replicas: replicas(view.stateful_set),
             members: self.seen(&view, wanted.hosts.len()),
         };
-        let trigger = self.caches.trigger();
-        let target = Target::new(&view.store.name_any()).within(&view.desired.owner.namespace);
-        let link = memory.members.get_or_insert_with(|| {
-            Members::new(&view.desired.owner.name, view.credentials, Arc::new(move || {
-                let _ = trigger.send(Trigger::One(target.clone()));
-            }))
-        });
-        for (ordinal, member) in observed.members.iter_mut().enumerate() {
-            if member.pod.is_some() {
-                member.answer = link.ask(&wanted.hosts[ordinal]).await;
-            }
-        }
+        self.watch(&view, &wanted, memory);
+        let access = access(&view);
+        let members = memory
+            .members
+            .take()
+            .unwrap_or_else(|| Members::new(access));
+        ask(&members, &wanted, &mut observed).await;
         let next = plan(&wanted, &observed);
         let summary = Summary::of(&wanted, &observed);
         tracing::debug!(?next, "the plan");
+        let versions = versions(&members, &wanted, &summary, memory).await;
         findings.mongodb = Some(MongodbFindings::Managed {
             summary,
             next: next.clone(),
             wanted: wanted.members,
-            version: None,
-            feature_compatibility_version: None,
+            versions,
         });
         if view.store.spec.paused {
             return Ok(Action::requeue(WHILE_STALLED));
         }
         self.tend(&view, &wanted, &observed).await?;
-        match next {
-            Next::Done => Ok(Action::await_change()),
-            Next::Wait(why) if why.is_stalled() => Ok(Action::requeue(WHILE_STALLED)),
-            Next::Wait(_) => Ok(Action::requeue(WHILE_WAITING)),
+        let again = match next {
+            Next::Done => return Ok(Action::await_change()),
+            Next::Wait(why) if why.is_stalled() => WHILE_STALLED,
+            Next::Wait(_) => WHILE_WAITING,
             Next::Do(step) => {
-                tracing::info!(?step, "a step of the plan");
-                self.step(&view, &wanted, &step, memory).await?;
-                Ok(Action::requeue(AFTER_STEP))
+                self.step(&view, &wanted, &step, &members).await?;
+                AFTER_STEP
             }
+        };
+        // Connections stay as long as there is something to do.
+        memory.members = Some(members);
+        Ok(Action::requeue(again))
+    }
+
+    /// Looks again whenever something changes in the set.
+    fn watch(&self, view: &View<'_>, wanted: &plan::Desired, memory: &mut Memory) {
+        if memory.monitor.is_some() {
+            return;
+        }
+        let owner = &view.desired.owner;
+        let target = Target::new(&owner.name).within(&owner.namespace);
+        let triggers = self.caches.trigger();
+        let changed = move || {
+            // Nobody listens any more when another process leads.
+            let _ = triggers.send(Trigger::One(target.clone()));
+        };
+        let hosts = &wanted.hosts[..wanted.members.min(wanted.hosts.len())];
+        match Monitor::start(&owner.name, hosts, changed) {
+            Ok(monitor) => memory.monitor = Some(monitor),
+            Err(error) => tracing::error!(%error, "the replica set cannot be watched"),
         }
     }
 
@@ -116,7 +186,10 @@ impl Context {
                 .await?;
         }
         let pods = Pods::new(&self.client, owner, &self.leadership);
-        for (ordinal, is_ready) in plan::ready_members(wanted, observed).into_iter().enumerate() {
+        for (ordinal, is_ready) in plan::ready_members(wanted, observed)
+            .into_iter()
+            .enumerate()
+        {
             let pod = members::pod(owner, &view.world.pods, ordinal);
             if pod.is_some_and(|pod| !members::has_gate(pod, is_ready)) {
                 pods.set_gate(ordinal, is_ready).await?;
@@ -130,8 +203,9 @@ impl Context {
         view: &View<'_>,
         wanted: &plan::Desired,
         step: &Step,
-        memory: &mut Memory,
+        members: &Members,
     ) -> Result<(), ReconcileError> {
+        tracing::info!(?step, "the next step for the members");
         let pods = Pods::new(&self.client, &view.desired.owner, &self.leadership);
         match step {
             Step::RestartPod {
@@ -149,12 +223,8 @@ impl Context {
                     .await?;
             }
             step => {
-                self.leadership.check()?;
-                if let Some(link) = memory.members.as_mut()
-                    && let Err(error) = link.act(&wanted.hosts, step).await
-                {
-                    tracing::warn!(%error, ?step, "a step of the plan failed");
-                }
+                let may_act = || self.leadership.check().is_ok();
+                members.act(wanted, step, may_act).await?;
             }
         }
         Ok(())
@@ -173,7 +243,7 @@ impl Context {
                     })
                 }),
                 volume: claim.and_then(|claim| claim.uid()),
-                answer: Answer::Unreachable("it has not been asked".to_owned()),
+                answer: Answer::Unreachable("it has no pod".to_owned()),
             }
         };
         (0..hosts).map(member).collect()

@@ -169,10 +169,14 @@ pub(super) fn event(kind: EventType, reason: &str, action: &str, note: impl Into
 fn transitions(before: Option<&SessionStoreStatus>, after: &SessionStoreStatus) -> Vec<Event> {
     let before = before.map_or(&[][..], |before| &before.conditions);
     let find = |all: &[Condition], kind: &str| all.iter().find(|it| it.type_ == kind).cloned();
-    let changed = after.conditions.iter().filter(|new| {
-        find(before, &new.type_)
-            .is_none_or(|old| old.status != new.status || old.reason != new.reason)
-    });
+    let changed = after
+        .conditions
+        .iter()
+        .filter(|new| match find(before, &new.type_) {
+            Some(old) => old.status != new.status || old.reason != new.reason,
+            // What is not there yet at first is no news.
+            None => new.status == "True",
+        });
     changed
         // It repeats what `Reconciling` or `Stalled` says.
         .filter(|new| new.type_ != condition::READY || new.status == "True")
@@ -181,8 +185,7 @@ fn transitions(before: Option<&SessionStoreStatus>, after: &SessionStoreStatus) 
                 && new.type_ != condition::STALLED
                 && new.type_ != condition::FOREIGN_MEMBER
                 && new.type_ != condition::MAJORITY_LOST;
-            let is_new = before.is_empty() && new.status == "False";
-            let kind = if is_good || is_new {
+            let kind = if is_good {
                 EventType::Normal
             } else {
                 EventType::Warning

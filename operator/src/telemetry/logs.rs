@@ -7,9 +7,10 @@ use std::panic;
 use opentelemetry_sdk::trace::SdkTracer;
 use thiserror::Error;
 use tracing::{Metadata, Subscriber};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::fmt::{self, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFormat, LogSettings};
@@ -31,12 +32,12 @@ pub fn start(settings: &LogSettings, tracer: Option<SdkTracer>) -> Result<(), Lo
         LogFormat::Json
     });
     let lines = lines(settings.log.filter(), format, is_terminal, io::stderr);
-    let traces = tracer.map(|tracer| {
+    let spans = tracer.map(|tracer| {
         tracing_opentelemetry::layer()
             .with_tracer(tracer)
-            .with_filter(filter_fn(is_traced))
+            .with_filter(dynamic_filter_fn(is_traced))
     });
-    let subscriber = Registry::default().with(lines).with(traces);
+    let subscriber = Registry::default().with(lines).with(spans);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError)?;
     // The default hook would write lines that are no JSON.
     panic::set_hook(Box::new(|panic| {
@@ -50,16 +51,22 @@ pub fn start(settings: &LogSettings, tracer: Option<SdkTracer>) -> Result<(), Lo
     Ok(())
 }
 
-/// Our own spans, and beneath them the calls to the API server, which kube makes spans of.
-fn is_traced(metadata: &Metadata<'_>) -> bool {
+/// Our own spans, and beneath them the calls to the API server, which kube makes spans of. Calls that
+/// belong to no work, such as the renewals of the Lease, would be a trace each, every few seconds.
+fn is_traced<S>(metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let of = |crate_name| metadata.target().starts_with(crate_name);
-    metadata.is_span() && (of("sessionstore_operator") || of("kube_client"))
+    let is_ours = of("sessionstore_operator");
+    let is_call_of_ours = || of("kube_client") && context.lookup_current().is_some();
+    metadata.is_span() && (is_ours || is_call_of_ours())
 }
 
 /// Writes the lines that `filter` lets pass to `writer`.
 fn lines<S, W>(filter: EnvFilter, format: LogFormat, colours: bool, writer: W) -> impl Layer<S>
 where
-    S: Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = fmt::layer().with_writer(writer).with_ansi(colours);
@@ -122,5 +129,35 @@ mod tests {
     fn the_filter_decides_which_lines_there_are() {
         let text = log("warn", || tracing::info!("too much"));
         assert_eq!(text, "");
+    }
+
+    /// Remembers the names of the spans that it is given.
+    #[derive(Clone, Default)]
+    struct Names(Arc<Mutex<Vec<&'static str>>>);
+
+    impl<S: Subscriber> Layer<S> for Names {
+        fn on_new_span(
+            &self,
+            span: &tracing::span::Attributes<'_>,
+            _id: &tracing::span::Id,
+            _context: Context<'_, S>,
+        ) {
+            self.0.lock().unwrap().push(span.metadata().name());
+        }
+    }
+
+    #[test]
+    fn calls_are_traced_as_part_of_some_work_alone() {
+        let names = Names::default();
+        let layer = names.clone().with_filter(dynamic_filter_fn(is_traced));
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            let call = || tracing::debug_span!(target: "kube_client::client", "call").entered();
+            drop(call());
+            let _work = tracing::info_span!("reconcile").entered();
+            drop(call());
+            let _other = tracing::info_span!(target: "hyper", "connection").entered();
+            tracing::info!("said");
+        });
+        assert_eq!(*names.0.lock().unwrap(), ["reconcile", "call"]);
     }
 }

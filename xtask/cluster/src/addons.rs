@@ -1,13 +1,17 @@
 //! What runs in the cluster as pods, or is known to its API server only: DNS, metrics, classes of
 //! volumes, rights.
 
-use std::fs;
+use std::{
+    fs,
+    ops::ControlFlow::{Break, Continue},
+};
 
 use crate::{
     ClusterError,
     folder::{Folder, write},
     kubectl::Kubectl,
-    limits,
+    limits, network,
+    wait::until,
 };
 
 const MANIFESTS: [&str; 4] = [
@@ -18,7 +22,7 @@ const MANIFESTS: [&str; 4] = [
 ];
 
 /// Applies them, unless this cluster has got just these already.
-pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl) -> Result<(), ClusterError> {
+pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl<'_>) -> Result<(), ClusterError> {
     let manifests = MANIFESTS.join("---\n");
     let applied = folder.applied();
     if fs::read_to_string(&applied).is_ok_and(|it| it == manifests) {
@@ -28,30 +32,29 @@ pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl) -> Result<(), ClusterErr
     write(&applied, &manifests)
 }
 
-/// Waits until all nodes are ready, and the cluster's own pods on them.
-pub(crate) fn await_ready(kubectl: &Kubectl) -> Result<(), ClusterError> {
+/// Waits until these nodes are ready, and names are answered on all of them.
+pub(crate) fn await_ready(kubectl: &Kubectl<'_>, nodes: usize) -> Result<(), ClusterError> {
     let timeout = format!("--timeout={}s", limits::READY.as_secs());
-    kubectl.says(&["wait", "--for=condition=Ready", "nodes", "--all", &timeout])?;
-    let rollout = |what| {
-        kubectl.says(&[
-            "--namespace=kube-system",
-            "rollout",
-            "status",
-            what,
-            &timeout,
-        ])
-    };
-    rollout("daemonset/coredns")?;
-    rollout("deployment/metrics-server")?;
-    let metrics = "apiservice/v1beta1.metrics.k8s.io";
-    kubectl.says(&["wait", "--for=condition=Available", metrics, &timeout])?;
+    let names: Vec<String> = (1..=nodes)
+        .map(|number| format!("node/{}", network::node_name(number)))
+        .collect();
+    let mut ready = vec!["wait", "--for=condition=Ready", &timeout];
+    ready.extend(names.iter().map(String::as_str));
+    // kubectl waits for what there is; a kubelet that has just started has no node yet.
+    until("the nodes to be ready", limits::READY, || {
+        Ok(match kubectl.says(&ready) {
+            Ok(_) => Break(()),
+            Err(error) => Continue(error.to_string()),
+        })
+    })?;
+    let dns = ["rollout", "status", "daemonset/coredns", &timeout];
+    kubectl.says(&[&["--namespace=kube-system"], dns.as_slice()].concat())?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network;
 
     #[test]
     fn manifests_agree_with_addresses_and_images() {

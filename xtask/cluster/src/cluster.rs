@@ -48,7 +48,8 @@ impl Cluster {
 
     /// Brings a cluster up, or what has died of it; does next to nothing to one that runs. Fetches
     /// and compiles what is missing, some 10 minutes on two cores the first time. Returns when all
-    /// nodes and the cluster's own pods are ready. `progress` hears what is going on.
+    /// nodes are ready and names are answered; metrics follow some 15 seconds later. `progress`
+    /// hears what is going on.
     ///
     /// # Errors
     ///
@@ -75,11 +76,7 @@ impl Cluster {
     }
 
     fn bring_up(&self, progress: Progress<'_>) -> Result<(), ClusterError> {
-        let Self {
-            folder,
-            record,
-            programs,
-        } = self;
+        let Self { folder, record, .. } = self;
         keys::ensure(folder, record.address(), record.api_port, record.nodes)?;
         if record.nodes > 0 {
             // Before anything runs that could send a packet.
@@ -93,8 +90,8 @@ impl Cluster {
         // The two have nothing to do with each other until the kubelet starts.
         thread::scope(|scope| {
             let booted = scope.spawn(|| self.boot_nodes(progress));
-            let control_plane = control_plane::up(folder, record, programs, &kubectl);
-            booted.join().map_err(|_| panicked())?.and(control_plane)
+            let started = self.start_control_plane(&kubectl);
+            booted.join().map_err(|_| panicked())?.and(started)
         })?;
         if record.nodes == 0 {
             return Ok(());
@@ -105,12 +102,20 @@ impl Cluster {
         for node in self.nodes() {
             node.machinery.start_daemons()?;
         }
-        volumes::start_controller(folder, programs)?;
-        addons::apply(folder, &kubectl)?;
         if !all_ran {
-            progress("waiting for nodes and pods to be ready");
+            progress("waiting for the nodes to be ready");
         }
         self.await_ready()
+    }
+
+    /// With what is at home beside it.
+    fn start_control_plane(&self, kubectl: &Kubectl<'_>) -> Result<(), ClusterError> {
+        control_plane::up(&self.folder, &self.record, &self.programs, kubectl)?;
+        if self.record.nodes > 0 {
+            volumes::start_controller(&self.folder, &self.programs)?;
+            addons::apply(&self.folder, kubectl)?;
+        }
+        Ok(())
     }
 
     /// Boots all nodes and gives them the cluster's own images.
@@ -129,6 +134,20 @@ impl Cluster {
             }
             Ok(())
         })?;
+        Ok(())
+    }
+
+    /// Fetches, installs and compiles all that a cluster needs, and builds its own images, so that
+    /// [`up`](Self::up) does not have to. What is there already costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError::Parts`] when something cannot be had.
+    pub fn prepare(progress: Progress<'_>) -> Result<(), ClusterError> {
+        let programs = Programs::ensure(progress)?;
+        for image in Image::of_the_cluster(&programs)? {
+            image.build()?;
+        }
         Ok(())
     }
 
@@ -165,8 +184,10 @@ impl Cluster {
             .ok()
             .flatten()
             .is_none_or(|it| it.nodes > 0);
-        let was_there = root.exists() || !part::of(&root).is_empty();
-
+        if !root.exists() && part::of(&root).is_empty() {
+            lock.remove();
+            return Ok(false);
+        }
         kill_all(|| part::of(&root))?;
         // Somebody else's nodes use the same names.
         if had_nodes && check_alone(&root).is_ok() {
@@ -175,7 +196,7 @@ impl Cluster {
         volumes::detach(&folder)?;
         remove_files(&root)?;
         lock.remove();
-        Ok(was_there)
+        Ok(true)
     }
 
     /// The folder with all that the cluster writes.
@@ -199,14 +220,14 @@ impl Cluster {
         self.record.audit.then(|| self.folder.audit_log())
     }
 
-    /// A command of kubectl for this cluster.
+    /// A command of kubectl for this cluster. What it starts ends when the cluster is taken down.
     pub fn kubectl(&self) -> Command {
         self.asks().command()
     }
 
-    /// A command of helm for this cluster.
+    /// A command of helm for this cluster. What it starts ends when the cluster is taken down.
     pub fn helm(&self) -> Command {
-        client(&self.programs.helm(), &self.kubeconfig())
+        client(&self.programs.helm(), &self.folder)
     }
 
     /// A node, counted from 1.
@@ -234,16 +255,16 @@ impl Cluster {
         self.record.node_numbers().map(|number| self.node(number))
     }
 
-    /// Waits until all nodes and the cluster's own pods are ready.
+    /// Waits until all nodes are ready and names are answered on them.
     ///
     /// # Errors
     ///
-    /// [`ClusterError::Refused`] when one is not, within three minutes.
+    /// [`ClusterError`] when that takes more than three minutes.
     pub fn await_ready(&self) -> Result<(), ClusterError> {
         if self.record.nodes == 0 {
             return Ok(());
         }
-        addons::await_ready(&self.asks())
+        addons::await_ready(&self.asks(), self.record.nodes)
     }
 
     /// Builds an image and loads it on every node that has not got just this content under its
@@ -281,10 +302,10 @@ impl Cluster {
         guard::leaks()
     }
 
-    pub(crate) fn asks(&self) -> Kubectl {
+    pub(crate) fn asks(&self) -> Kubectl<'_> {
         Kubectl {
             binary: self.programs.kubectl(),
-            kubeconfig: self.kubeconfig(),
+            folder: &self.folder,
         }
     }
 
@@ -335,7 +356,7 @@ fn folder_of(wanted: Option<&Path>) -> Result<PathBuf, ClusterError> {
 fn check_alone(root: &Path) -> Result<(), ClusterError> {
     let other = part::all()
         .into_iter()
-        .find(|it| it.cluster != root && it.part.contains('@'));
+        .find(|it| it.cluster != root && it.is_of_nodes());
     match other {
         Some(other) => Err(ClusterError::AnotherRuns {
             path: other.cluster,

@@ -39,7 +39,7 @@ pub(crate) fn up(
     folder: &Folder,
     record: &Record,
     programs: &Programs,
-    kubectl: &Kubectl,
+    kubectl: &Kubectl<'_>,
 ) -> Result<(), ClusterError> {
     write(&folder.audit_policy(), AUDIT_POLICY)?;
     let [etcd, api_server] = ["etcd", "kube-apiserver"].map(Part::of_the_machine);

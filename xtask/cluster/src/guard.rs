@@ -126,16 +126,23 @@ pub struct Leaks {
     pub escaping: u64,
 }
 
-/// Makes bridge, routes and guard, in an order in which nothing can leak.
+/// Where everything goes that has no better route. What an earlier cluster has left in the queues of
+/// its connections would otherwise be sent as soon as the address is there again.
+const DEAD_ENDS: [&str; 2] = [network::NODES, network::PODS];
+
+/// Makes bridge, routes and guard, in an order in which nothing can leak: the address comes last.
 pub(crate) fn up() -> Result<(), ClusterError> {
     OUTGOING.ensure()?;
     INCOMING.ensure()?;
     if ip(&["link", "show", network::BRIDGE]).is_err() {
         ip(&["link", "add", network::BRIDGE, "type", "bridge"])?;
     }
-    let address = format!("{}/24", network::MACHINE);
-    ip(&["address", "replace", &address, "dev", network::BRIDGE])?;
     ip(&["link", "set", network::BRIDGE, "up"])?;
+    for addresses in DEAD_ENDS {
+        let mut route = vec!["route", "replace"];
+        route.extend(dead_end(addresses));
+        ip(&route)?;
+    }
     ip(&[
         "route",
         "replace",
@@ -143,16 +150,24 @@ pub(crate) fn up() -> Result<(), ClusterError> {
         "dev",
         network::BRIDGE,
     ])?;
-    // Those of nodes that run are more precise.
-    ip(&["route", "replace", "blackhole", network::PODS])
+    let address = format!("{}/24", network::MACHINE);
+    ip(&["address", "replace", &address, "dev", network::BRIDGE])
 }
 
 /// Removes all of it; what is not there is no error.
 pub(crate) fn down() {
     let _ = ip(&["link", "delete", network::BRIDGE]);
-    let _ = ip(&["route", "delete", "blackhole", network::PODS]);
+    for addresses in DEAD_ENDS {
+        let mut route = vec!["route", "delete"];
+        route.extend(dead_end(addresses));
+        let _ = ip(&route);
+    }
     INCOMING.remove();
     OUTGOING.remove();
+}
+
+fn dead_end(addresses: &str) -> [&str; 4] {
+    ["blackhole", addresses, "metric", "4096"]
 }
 
 pub(crate) fn leaks() -> Result<Leaks, ClusterError> {

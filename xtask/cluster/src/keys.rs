@@ -236,8 +236,8 @@ mod tests {
         ensure(&folder, network::MACHINE, 6443, 2).unwrap();
         assert_eq!(fs::read(&key).unwrap(), made);
         for file in [key, folder.kubeconfig("admin")] {
-            let mode = fs::metadata(file).unwrap().permissions().mode();
-            assert_eq!(mode & 0o077, 0);
+            let permissions = fs::metadata(file).unwrap().permissions();
+            assert_eq!(permissions.mode() & 0o077, 0);
         }
     }
 

@@ -2,27 +2,27 @@
 
 use std::{
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use sessionstore_fetch::process::not_run;
 
-use crate::{ClusterError, output};
+use crate::{ClusterError, folder::Folder, output, part};
 
 /// kubectl of one cluster.
-#[derive(Debug, Clone)]
-pub(crate) struct Kubectl {
+#[derive(Debug)]
+pub(crate) struct Kubectl<'a> {
     pub(crate) binary: PathBuf,
-    pub(crate) kubeconfig: PathBuf,
+    pub(crate) folder: &'a Folder,
 }
 
 /// They would send what is meant for this machine somewhere else.
 const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
 
-impl Kubectl {
+impl Kubectl<'_> {
     pub(crate) fn command(&self) -> Command {
-        client(&self.binary, &self.kubeconfig)
+        client(&self.binary, self.folder)
     }
 
     /// What it writes to standard output.
@@ -50,10 +50,11 @@ impl Kubectl {
     }
 }
 
-/// A command that finds the cluster by its environment.
-pub(crate) fn client(binary: &PathBuf, kubeconfig: &PathBuf) -> Command {
+/// A command that finds the cluster by its environment, as somebody who may do everything.
+pub(crate) fn client(binary: &Path, folder: &Folder) -> Command {
     let mut command = Command::new(binary);
-    command.env("KUBECONFIG", kubeconfig);
+    command.env("KUBECONFIG", folder.kubeconfig("admin"));
+    part::mark(&mut command, folder, "client");
     for variable in PROXY_VARIABLES {
         command.env_remove(variable);
     }

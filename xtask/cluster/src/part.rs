@@ -35,6 +35,13 @@ pub(crate) struct Found {
     pub(crate) program: String,
 }
 
+impl Found {
+    /// Whether its cluster has nodes, also if they are all off.
+    pub(crate) fn is_of_nodes(&self) -> bool {
+        self.part.contains('@') || self.part == "kube-scheduler"
+    }
+}
+
 /// One daemon of a cluster.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -92,8 +99,6 @@ impl Part {
             .env_clear()
             .env("PATH", search_path())
             .env("HOME", "/root")
-            .env(CLUSTER, folder.root())
-            .env(PART, &self.name)
             .envs(
                 command
                     .get_envs()
@@ -103,6 +108,7 @@ impl Part {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
+        mark(&mut detached, folder, &self.name);
         // When this process has gone the system waits for its end.
         detached
             .spawn()
@@ -125,6 +131,11 @@ impl Part {
             log_end: folder.log_end(&self.name),
         })
     }
+}
+
+/// Marks what a command starts as belonging to a cluster, so that it ends with it at the latest.
+pub(crate) fn mark(command: &mut Command, folder: &Folder, part: &str) {
+    command.env(CLUSTER, folder.root()).env(PART, part);
 }
 
 /// Where programs are, also for one who is not at a login shell.

@@ -57,6 +57,12 @@ const SYSTEM: [(&str, &str); 13] = [
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
 ];
 
+/// The folders of compiled programs in the cache.
+const PREFIX: &str = "cluster-programs-";
+
+/// How long programs are kept that have another recipe than the newest.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// How often somebody who waits for the compiler hears that it works.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
@@ -84,8 +90,12 @@ impl Programs {
     /// The compiled ones alone, which need nothing of the system.
     pub(crate) fn compiled(progress: &(dyn Fn(&str) + Sync)) -> Result<Self, ClusterError> {
         let recipe = recipe().map_err(ClusterError::file(MODULE))?;
-        let folder = ensure("cluster-programs", &recipe, |folder| {
-            compile(folder, progress)
+        // By its recipe, so that checkouts with different ones do not take turns in compiling.
+        let name = format!("{PREFIX}{}", &recipe[..12]);
+        let folder = ensure(&name, &recipe, |folder| {
+            compile(folder, progress)?;
+            remove_old(folder);
+            Ok::<(), ClusterError>(())
         })?;
         Ok(Self { folder })
     }
@@ -210,6 +220,25 @@ fn compile(folder: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<(), Cluste
         symlink("../helm", folder.join("bin/helm"))
     };
     arrange().map_err(ClusterError::file(folder))
+}
+
+/// Removes what was compiled beside `newest` more than a week ago: half a gigabyte each.
+fn remove_old(newest: &Path) {
+    let siblings = newest.parent().and_then(|it| fs::read_dir(it).ok());
+    for entry in siblings.into_iter().flatten().filter_map(Result::ok) {
+        let age = || {
+            entry
+                .metadata()?
+                .modified()?
+                .elapsed()
+                .map_err(io::Error::other)
+        };
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_ours && entry.path() != newest && age().is_ok_and(|age| age > KEPT) {
+            // One that stays costs nothing but space.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Runs the compiler and tells now and then how far it is. It names each package when it is

@@ -128,24 +128,13 @@ struct Metadata {
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct NodeObjectStatus {
     addresses: Vec<Address>,
     conditions: Vec<Condition>,
     images: Vec<Names>,
     node_info: Info,
-}
-
-impl Default for NodeObjectStatus {
-    fn default() -> Self {
-        Self {
-            addresses: Vec::new(),
-            conditions: Vec::new(),
-            images: Vec::new(),
-            node_info: Info::default(),
-        }
-    }
 }
 
 #[derive(Deserialize)]

@@ -26,6 +26,7 @@ mod failpoint;
 mod folder;
 mod guardian;
 mod limits;
+mod loose;
 mod member;
 mod mongod;
 mod options;
@@ -42,6 +43,7 @@ mod url;
 mod wait;
 
 pub use error::SetError;
+pub use loose::LooseMembers;
 pub use member::Member;
 pub use mongod::mongod;
 pub use options::{Election, Options, Tls};

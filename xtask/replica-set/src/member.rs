@@ -165,6 +165,18 @@ impl Member {
         .await
     }
 
+    /// Ends it and deletes its data: it starts as a new member.
+    ///
+    /// # Errors
+    ///
+    /// As of [`kill`](Self::kill), and when the folder cannot be emptied.
+    pub async fn lose_data(&self) -> Result<(), SetError> {
+        self.kill().await?;
+        let data = process::data(&self.folder);
+        fs::remove_dir_all(&data).map_err(SetError::file(&data))?;
+        fs::create_dir_all(&data).map_err(SetError::file(&data))
+    }
+
     /// Holds a secondary back: it goes on fetching what happens, and applies none of it. Returns
     /// when that is so. A restart ends it too.
     ///

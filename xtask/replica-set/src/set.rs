@@ -298,7 +298,7 @@ fn with_tls(url: String, certificates: Option<&Certificates>) -> String {
 }
 
 /// Fetching takes a while the first time, so it does not hold up the runtime.
-async fn fetched_mongod() -> Result<PathBuf, SetError> {
+pub(crate) async fn fetched_mongod() -> Result<PathBuf, SetError> {
     match spawn_blocking(mongod).await {
         Ok(fetched) => Ok(fetched?),
         Err(error) => Err(SetError::system("fetch mongod")(error.into())),

@@ -2,8 +2,9 @@
 
 use super::desired::{Desired, Ordinal};
 use super::next::{Action, Missing, Next, Why};
-use super::observed::{Answer, Member, Observed};
+use super::observed::{Answer, Observed};
 use super::picture::{Unclear, is_permitted, stuck};
+use super::resync::wipe;
 
 /// Initiates the set, or says why not. The first condition of all: every member must say that it is
 /// empty. One that is silent may hold the data, and a set without it would be a second one.
@@ -36,21 +37,20 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, unclear: Unclear) -> 
 }
 
 fn missing(desired: &Desired, observed: &Observed, ordinal: Ordinal) -> Option<Missing> {
-    let because = match observed.members.get(ordinal) {
-        None | Some(Member { pod: None, .. }) => "it has no pod",
-        Some(Member { pod: Some(pod), .. }) if pod.leaving => "its pod is being deleted",
-        Some(member) => match &member.answer {
-            Answer::NotInitiated => return None,
-            Answer::Unreachable(why) => why,
-            Answer::KeyRefused => "it has another key",
-            Answer::Removed(_) => "it is no member by its own configuration",
-            Answer::Member(_) => "it is a member of a set whose other members are missing",
-        },
+    let member = observed.members.get(ordinal);
+    let pod = member.and_then(|it| it.pod.as_ref());
+    let node = pod.and_then(|it| it.node.as_ref());
+    let because = match (pod, node, member.map(|it| &it.answer)) {
+        (None, ..) => "it has no pod".to_owned(),
+        (Some(pod), ..) if pod.leaving => "its pod is being deleted".to_owned(),
+        (_, _, Some(Answer::NotInitiated)) => return None,
+        (_, Some(node), _) if node.lost => format!("node {} is lost", node.name),
+        (_, _, Some(Answer::Unreachable(why))) => why.clone(),
+        (_, _, Some(Answer::KeyRefused)) => "it has another key".to_owned(),
+        _ => "it is a member of a set whose other members are missing".to_owned(),
     };
-    Some(Missing {
-        pod: desired.pod(ordinal).to_owned(),
-        because: because.to_owned(),
-    })
+    let pod = desired.pod(ordinal).to_owned();
+    Some(Missing { pod, because })
 }
 
 /// The volumes of members that are not wanted, and do not say that they are empty.
@@ -66,7 +66,7 @@ fn foreign(desired: &Desired, observed: &Observed, members: &[Ordinal]) -> Next 
     let permitted = members
         .iter()
         .find(|it| is_permitted(desired, observed, **it));
-    let wipe = permitted.and_then(|it| super::wipe(observed, *it));
+    let wipe = permitted.and_then(|it| wipe(observed, *it));
     match wipe {
         Some(action) => Next::Do(action),
         None => Next::Wait(Why::ForeignMember(

@@ -18,6 +18,7 @@ mod observed;
 mod picture;
 mod replicas;
 mod restarts;
+mod resync;
 mod summary;
 mod waiting;
 
@@ -70,11 +71,11 @@ fn action(picture: &Picture<'_>) -> Result<Option<Action>, Why> {
     if view.logins == Logins::Refused {
         return Ok(Some(Action::EnsureUsers { primary }));
     }
-    if let Some(action) = hand_over(picture, primary).or_else(|| resync(picture, view)) {
+    if let Some(action) = hand_over(picture, primary).or_else(|| resync::next(picture)) {
         return Ok(Some(action));
     }
     if !picture.is_settled() {
-        return Err(Why::Settling);
+        return Err(waiting::settling(picture));
     }
     Ok(
         membership::next(picture, primary, view)
@@ -105,37 +106,5 @@ fn wipe_of_foreign(picture: &Picture<'_>) -> Option<Action> {
         picture.standing(*it) == Standing::Foreign
             && is_permitted(picture.desired, picture.observed, *it)
     })?;
-    wipe(picture.observed, foreign)
-}
-
-/// Only when all that a majority ever had is on a majority without it too. A majority that counts
-/// the empty member could elect one that lacks something.
-fn resync(picture: &Picture<'_>, primary: &View) -> Option<Action> {
-    let is_stuck = |ordinal: &Ordinal| {
-        matches!(
-            picture.standing(*ordinal),
-            Standing::TooStale | Standing::NodeLost(_)
-        ) && is_permitted(picture.desired, picture.observed, *ordinal)
-    };
-    let victim = picture.configured().find(is_stuck)?;
-    let has_all = |ordinal: &Ordinal| {
-        let view = picture.observed.members[*ordinal].answer.view();
-        let is_ours = picture.standing(*ordinal) != Standing::Foreign;
-        *ordinal != victim && is_ours && view.is_some_and(|it| it.applied >= primary.committed)
-    };
-    let having = picture.configured().filter(has_all).count();
-    (having > picture.config.members.len() / 2)
-        .then(|| wipe(picture.observed, victim))
-        .flatten()
-}
-
-fn wipe(observed: &Observed, ordinal: Ordinal) -> Option<Action> {
-    let member = &observed.members[ordinal];
-    let node = member.pod.as_ref().and_then(|it| it.node.as_ref());
-    Some(Action::Resync {
-        ordinal,
-        volume: member.volume.clone()?,
-        pod: member.pod.as_ref().map(|it| it.uid.clone()),
-        node_lost: node.is_some_and(|it| it.lost),
-    })
+    resync::wipe(picture.observed, foreign)
 }

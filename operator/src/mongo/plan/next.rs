@@ -159,7 +159,7 @@ pub struct Missing {
 pub struct Stuck {
     /// Its pod.
     pub pod: String,
-    /// The UID of its volume claim.
+    /// The UID of its volume claim; none as long as its data may be needed.
     pub volume: Option<String>,
 }
 
@@ -233,12 +233,10 @@ impl fmt::Display for Why {
                  SessionStore: remove it with rs.remove(), or correct the operator's cluster domain"
             ),
             Self::ForeignMember(members) => {
-                f.write_str("not of this set:")?;
-                for stuck in members {
-                    write!(f, " {}", stuck.pod)?;
-                }
-                f.write_str("; to delete the data of one and let it join: ")?;
-                remedies(f, members)
+                f.write_str("not of this set; to delete the data of one and let it join: ")?;
+                let remedies: Vec<String> =
+                    members.iter().map(|it| Remedy(it).to_string()).collect();
+                f.write_str(&remedies.join(", or "))
             }
             Self::MajorityLost(missing) => {
                 f.write_str("no majority, so no writes; bring members back: ")?;
@@ -256,23 +254,35 @@ impl fmt::Display for Why {
                 "{pod} has another key: restore the key Secret, or delete all pods so that all \
                  start with the new one"
             ),
-            Self::NodeLost { stuck, node } => {
-                write!(
-                    f,
-                    "{} is on node {node}, which does not answer: bring it back; or, if it is off \
-                     for good, delete its Node object; or, if the volume is lost with it: ",
-                    stuck.pod
-                )?;
-                remedies(f, std::slice::from_ref(stuck))
-            }
-            Self::TooStale(stuck) => {
-                write!(
-                    f,
-                    "{} can never catch up; to let it copy everything anew: ",
-                    stuck.pod
-                )?;
-                remedies(f, std::slice::from_ref(stuck))
-            }
+            Self::NodeLost { stuck, node } => write!(
+                f,
+                "{} is on node {node}, which does not answer: bring it back, or delete its Node \
+                 object if it is off for good; if the volume is lost with it, {}",
+                stuck.pod,
+                Remedy(stuck)
+            ),
+            Self::TooStale(stuck) => write!(
+                f,
+                "{} can never catch up by itself; to let it copy everything anew, {}",
+                stuck.pod,
+                Remedy(stuck)
+            ),
+        }
+    }
+}
+
+/// How to permit the deletion of a member's data.
+struct Remedy<'a>(&'a Stuck);
+
+impl fmt::Display for Remedy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stuck { pod, volume } = self.0;
+        match volume {
+            Some(volume) => write!(
+                f,
+                "annotate the SessionStore with {RESYNC_ANNOTATION}={pod}/{volume}"
+            ),
+            None => f.write_str("bring the other members back first: its data may be needed"),
         }
     }
 }
@@ -287,22 +297,6 @@ fn list(f: &mut fmt::Formatter<'_>, missing: &[Missing]) -> fmt::Result {
     for (number, missing) in missing.iter().enumerate() {
         let comma = if number == 0 { "" } else { ", " };
         write!(f, "{comma}{missing}")?;
-    }
-    Ok(())
-}
-
-/// How to permit the deletion of one of these.
-fn remedies(f: &mut fmt::Formatter<'_>, members: &[Stuck]) -> fmt::Result {
-    for (number, stuck) in members.iter().enumerate() {
-        let or = if number == 0 { "" } else { " or " };
-        match &stuck.volume {
-            Some(volume) => write!(
-                f,
-                "{or}annotate the SessionStore with {RESYNC_ANNOTATION}={}/{volume}",
-                stuck.pod
-            )?,
-            None => write!(f, "{or}delete the pod {}", stuck.pod)?,
-        }
     }
     Ok(())
 }

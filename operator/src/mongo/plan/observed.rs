@@ -54,7 +54,8 @@ pub enum Answer {
     Unreachable(String),
     /// It refuses the key of the set.
     KeyRefused,
-    /// It has no configuration (94): new, or still reading its own.
+    /// It has no configuration (94), not even on its volume. One that has just started and not read
+    /// its own yet says 94 too, but it is not this.
     NotInitiated,
     /// It is no member by the configuration that it has (93), or could not find itself there.
     Removed(Option<Config>),

@@ -205,27 +205,42 @@ impl<'a> Picture<'a> {
     }
 
     /// Whether so many members live that there is or can be a primary. Members that were just added
-    /// do not count yet.
+    /// have no vote, and without a primary nobody tells who they are.
     pub(super) fn has_living_majority(&self) -> bool {
-        let views = self
-            .observed
-            .members
-            .iter()
-            .filter_map(|it| it.answer.view());
-        let informed = views.filter(|it| it.config.version == self.config.version);
-        let voters = match self.primary {
-            Some((_, view)) => Some(view.voters),
-            None => informed.map(|it| it.voters).max(),
+        let (voters, without_vote) = if let Some((_, view)) = self.primary {
+            (view.voters, 0)
+        } else {
+            let views = self.observed.members.iter();
+            let views = views.filter_map(|it| it.answer.view());
+            let informed = views.filter(|it| it.config.version == self.config.version);
+            let all = self.config.members.len();
+            let voters = informed.map(|it| it.voters).max().unwrap_or(all);
+            (voters, all.saturating_sub(voters))
         };
-        let voters = voters.unwrap_or(self.config.members.len());
-        let living = self.configured().filter(|it| self.is_living(*it)).count();
-        let can_lead = |it: Ordinal| {
-            matches!(
-                self.standing(it),
-                Standing::Primary | Standing::Follows | Standing::Behind(_) | Standing::Passing(_)
-            )
+        let living: Vec<Ordinal> = self.configured().filter(|it| self.is_living(*it)).collect();
+        let is_electable = |it: Ordinal| {
+            let behind = living
+                .iter()
+                .filter(|other| self.applied(**other) <= self.applied(it));
+            self.can_lead(it) && behind.count().saturating_sub(without_vote) > voters / 2
         };
-        living > voters / 2 && self.configured().any(can_lead)
+        match self.primary {
+            Some(_) => living.len() > voters / 2,
+            None => self.configured().any(is_electable),
+        }
+    }
+
+    fn can_lead(&self, ordinal: Ordinal) -> bool {
+        matches!(
+            self.standing(ordinal),
+            Standing::Follows | Standing::Behind(_) | Standing::Passing(_)
+        )
+    }
+
+    /// How far a member says that it is.
+    pub(super) fn applied(&self, ordinal: Ordinal) -> Option<OpTime> {
+        let view = self.observed.members[ordinal].answer.view()?;
+        (view.config.set_id == self.config.set_id).then_some(view.applied)
     }
 
     /// Whether a member has a voice in elections.
@@ -244,9 +259,16 @@ impl<'a> Picture<'a> {
         }
     }
 
+    /// Whether the next change can begin: the last one is in force, and a majority has something that
+    /// the primary has written since it leads. Members refuse a change before that.
+    pub(super) fn is_settled(&self) -> bool {
+        let has_written = |(_, view): (Ordinal, &View)| view.committed.term == view.term;
+        self.primary.is_some_and(has_written) && self.is_in_force()
+    }
+
     /// Whether a majority of the members has said itself that it has the newest configuration: no
     /// other can be in force then.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_in_force(&self) -> bool {
         let has_it = |it: &Ordinal| {
             let config = self.observed.members[*it].answer.config();
             config.is_some_and(|it| {
@@ -254,7 +276,25 @@ impl<'a> Picture<'a> {
             })
         };
         let having = self.configured().filter(has_it).count();
-        having > self.config.members.len() / 2
+        let all = self.config.members.len();
+        match self.primary {
+            // Those that were just added have no vote; the primary is none of them.
+            Some((_, view)) => {
+                let newcomers = all.saturating_sub(view.voters);
+                having.saturating_sub(newcomers).max(1) > view.voters / 2
+            }
+            None => having > all / 2,
+        }
+    }
+
+    /// Whether a member has a vote for certain. Nobody tells who was just added, but a primary lets
+    /// a newcomer count as soon as it hears that it has caught up.
+    pub(super) fn has_vote(&self, ordinal: Ordinal) -> bool {
+        let is_primary = self.primary.is_some_and(|(it, _)| it == ordinal);
+        let is_secondary = self
+            .peer(ordinal)
+            .is_some_and(|it| it.healthy && it.state == State::Secondary);
+        !self.is_joining() || is_primary || (is_secondary && self.is_settled())
     }
 
     /// Whether a member that was added does not count yet.
@@ -305,8 +345,8 @@ pub(super) fn is_permitted(desired: &Desired, observed: &Observed, ordinal: Ordi
     permits.any(|it| it.ordinal == ordinal && Some(&it.volume) == volume)
 }
 
-/// Which set is ours. An answer of one member is not enough as long as others are silent: somebody
-/// may have initiated it alone.
+/// Which set is ours: the one that is known, whatever else there is. If none is known yet, an answer
+/// of one member is not enough as long as others are silent: somebody may have initiated it alone.
 fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unclear> {
     let mut sets: BTreeMap<&str, Vec<Ordinal>> = BTreeMap::new();
     for (ordinal, member) in observed.members.iter().enumerate() {
@@ -314,53 +354,58 @@ fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unc
             sets.entry(&config.set_id).or_default().push(ordinal);
         }
     }
-    if let Some(known) = &desired.known_set
-        && let Some((id, _)) = sets.get_key_value(known.as_str())
-    {
-        return Ok(id);
-    }
     let found: Vec<Ordinal> = sets.values().flatten().copied().collect();
-    let disputed = |ordinal: &Ordinal| !is_permitted(desired, observed, *ordinal);
-    if sets.len() > 1 {
-        sets.retain(|_, members| members.iter().any(disputed));
+    if found.is_empty() {
+        return Err(Unclear::NoSet);
     }
-    let most = sets.iter().find(|(_, members)| {
-        let wanted = members.iter().filter(|it| **it < desired.members).count();
-        wanted > desired.members / 2
-    });
-    let id = match most {
-        Some((id, _)) => *id,
-        None => match sets.keys().collect::<Vec<_>>()[..] {
-            [] if found.is_empty() => return Err(Unclear::NoSet),
-            [id] => *id,
-            _ => return Err(Unclear::Foreign(found)),
-        },
-    };
-    let members = &sets[id];
-    let silent = |ordinal: &Ordinal| {
-        let answer = observed.members.get(*ordinal).map(|it| &it.answer);
+    if let Some(known) = &desired.known_set {
+        let ours = sets.get_key_value(known.as_str()).map(|(id, _)| *id);
+        return ours.ok_or(Unclear::Foreign(found));
+    }
+    let id = chosen_set(desired, observed, &sets).ok_or(Unclear::Foreign(found))?;
+    let is_silent = |ordinal: Ordinal| {
+        let answer = observed.members.get(ordinal).map(|it| &it.answer);
         matches!(
             answer,
             None | Some(Answer::Unreachable(_) | Answer::KeyRefused)
         )
     };
-    let listed = |ordinal: &Ordinal| {
-        let host = &desired.hosts[*ordinal];
-        let configs = members
-            .iter()
-            .filter_map(|it| observed.members[*it].answer.config());
-        configs.into_iter().any(|it| it.lists(host))
+    let is_listed = |ordinal: Ordinal| {
+        let answers = sets[id].iter().map(|it| &observed.members[*it].answer);
+        let mut configs = answers.filter_map(Answer::config);
+        configs.any(|it| it.lists(&desired.hosts[ordinal]))
     };
     let mut wanted = 0..desired.members;
-    let is_vouched_for = if desired.known_set.is_some() {
-        // The set that was known is nowhere, so another one can take its place.
-        !wanted.any(|it| silent(&it))
-    } else {
-        !wanted.any(|it| silent(&it) && !listed(&it))
+    if wanted.any(|it| is_silent(it) && !is_listed(it)) {
+        return Err(Unclear::NoSet);
+    }
+    Ok(id)
+}
+
+/// The only set, or the one of most members. Between others, a person chooses by letting all members
+/// of all but one be deleted.
+fn chosen_set<'a>(
+    desired: &Desired,
+    observed: &Observed,
+    sets: &BTreeMap<&'a str, Vec<Ordinal>>,
+) -> Option<&'a str> {
+    let has_most = |members: &Vec<Ordinal>| {
+        let wanted = members.iter().filter(|it| **it < desired.members);
+        wanted.count() > desired.members / 2
     };
-    match is_vouched_for {
-        true => Ok(id),
-        false if desired.known_set.is_some() => Err(Unclear::Foreign(found)),
-        false => Err(Unclear::NoSet),
+    let stays = |members: &Vec<Ordinal>| {
+        let mut members = members.iter();
+        members.any(|it| !is_permitted(desired, observed, *it))
+    };
+    let mut all = sets.iter();
+    if let Some((id, _)) = all.find(|(_, members)| has_most(members)) {
+        return Some(id);
+    }
+    let mut left = sets
+        .iter()
+        .filter(|(_, members)| sets.len() == 1 || stays(members));
+    match (left.next(), left.next()) {
+        (Some((id, _)), None) => Some(id),
+        _ => None,
     }
 }

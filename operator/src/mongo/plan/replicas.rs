@@ -13,7 +13,7 @@ pub fn replicas(desired: &Desired, observed: &Observed) -> usize {
     };
     let configured = picture.configured().last().map_or(0, |it| it + 1);
     let needed = desired.members.max(configured);
-    if picture.is_settled() {
+    if picture.is_in_force() {
         needed
     } else {
         needed.max(observed.replicas)

@@ -15,8 +15,7 @@ pub(super) fn of_broken(desired: &Desired, observed: &Observed) -> Option<Action
         .find_map(|(ordinal, it)| {
             let pod = it.pod.as_ref()?;
             let is_silent = matches!(it.answer, Answer::Unreachable(_));
-            let is_lost = pod.node.as_ref().is_some_and(|it| it.lost);
-            let is_broken = is_silent && !pod.serving && !pod.leaving && !is_lost;
+            let is_broken = is_silent && !pod.serving && !pod.leaving && !is_lost(pod);
             (is_broken && pod.revision != desired.revision)
                 .then(|| restart(ordinal, pod, Restart::Useless))
         })
@@ -39,34 +38,48 @@ pub(super) fn of_removed(picture: &Picture<'_>) -> Option<Action> {
 }
 
 /// Pods with an old template: first those that are no members, then members that are not well, then
-/// secondaries, the primary last; each only when all others are well.
+/// secondaries, the primary last; each only when all others are well. A budget would not let it go
+/// while any other pod is not ready, so that has to be waited for and told.
 pub(super) fn of_outdated(picture: &Picture<'_>, primary: Ordinal) -> Option<Action> {
-    let outdated = |ordinal: &Ordinal| {
-        let pod = picture.pod(*ordinal)?;
-        (pod.revision != picture.desired.revision && !pod.leaving).then_some((*ordinal, pod))
+    let outdated = |ordinal: Ordinal| {
+        let pod = picture.pod(ordinal)?;
+        let is_old = pod.revision != picture.desired.revision;
+        (is_old && !pod.leaving && !is_lost(pod)).then_some((ordinal, pod))
     };
-    let mut wanted = 0..picture.desired.members;
-    let not_joined = wanted.find_map(|it| outdated(&it).filter(|_| !picture.is_configured(it)));
-    if let Some((ordinal, pod)) = not_joined {
+    let is_idle = |ordinal: &Ordinal| {
+        !picture.is_configured(*ordinal) && picture.standing(*ordinal) != Standing::Foreign
+    };
+    let mut idle = (0..picture.desired.members).filter(is_idle);
+    if let Some((ordinal, pod)) = idle.find_map(outdated) {
         return Some(restart(ordinal, pod, Restart::Useless));
     }
     let rank = |ordinal: Ordinal| (ordinal == primary, picture.is_well(ordinal));
-    let members = picture.configured().rev().filter_map(|it| outdated(&it));
+    let members = picture.configured().rev().filter_map(outdated);
     let (next, pod) = members.min_by_key(|(ordinal, _)| rank(*ordinal))?;
-    let all = picture.configured().count();
-    let is_well = |it: &Ordinal| *it != next && picture.is_well(*it);
-    let well = picture.configured().filter(is_well).count();
-    let is_alone = all == 1 && picture.desired.members == 1;
-    let can_spare = well + 1 == all && (well > all / 2 || !picture.is_well(next));
-    if is_alone {
-        Some(restart(next, pod, Restart::Planned))
-    } else if !can_spare {
-        None
-    } else if next == primary {
-        Some(Action::StepDown { primary })
-    } else {
-        Some(restart(next, pod, Restart::Planned))
+    if !can_spare(picture, next) {
+        return None;
     }
+    let is_alone = picture.configured().count() == 1;
+    Some(if next == primary && !is_alone {
+        Action::StepDown { primary }
+    } else {
+        restart(next, pod, Restart::Planned)
+    })
+}
+
+/// Whether all others are well and a majority without this one. Only a single member that is to
+/// stay alone is restarted with downtime.
+fn can_spare(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
+    let mut pods = (0..picture.observed.replicas).filter(|it| *it != ordinal);
+    let are_well = pods.all(|it| picture.is_configured(it) && picture.is_well(it));
+    let all = picture.configured().count();
+    let costs_majority = all - 1 <= all / 2 && picture.is_well(ordinal);
+    let is_alone = all == 1 && picture.desired.members == 1;
+    are_well && (is_alone || !costs_majority)
+}
+
+fn is_lost(pod: &Pod) -> bool {
+    pod.node.as_ref().is_some_and(|it| it.lost)
 }
 
 fn restart(ordinal: Ordinal, pod: &Pod, restart: Restart) -> Action {

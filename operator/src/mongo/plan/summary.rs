@@ -48,10 +48,24 @@ impl Summary {
         Self {
             set_id: Some(picture.config.set_id.clone()),
             primary: picture.primary.map(|(ordinal, _)| ordinal),
-            is_available: picture.primary.is_some() && picture.has_living_majority(),
+            is_available: is_available(&picture),
             members: shown.map(|it| member(&picture, it)).collect(),
         }
     }
+}
+
+/// Members that were just added do not count yet.
+fn is_available(picture: &Picture<'_>) -> bool {
+    let serves = |ordinal: &Ordinal| {
+        matches!(
+            picture.standing(*ordinal),
+            Standing::Primary | Standing::Follows | Standing::Behind(_)
+        ) || picture.is_followed_by(*ordinal)
+    };
+    let serving = picture.configured().filter(serves).count();
+    picture
+        .primary
+        .is_some_and(|(_, view)| serving > view.voters / 2)
 }
 
 fn unseen(desired: &Desired, ordinal: Ordinal) -> MemberSummary {

@@ -1,9 +1,10 @@
 //! What keeps the set from being as it is to be, when there is nothing to do about it.
 
 use super::desired::Ordinal;
-use super::next::{Missing, Why};
+use super::next::{Missing, Stuck, Why};
 use super::observed::State;
 use super::picture::{Picture, Standing};
+use super::resync;
 
 /// Why there is no majority.
 pub(super) fn majority(picture: &Picture<'_>) -> Why {
@@ -13,6 +14,12 @@ pub(super) fn majority(picture: &Picture<'_>) -> Why {
         .map(|it| picture.missing(it))
         .collect();
     Why::MajorityLost(missing)
+}
+
+/// Why the last change has not reached a majority.
+pub(super) fn settling(picture: &Picture<'_>) -> Why {
+    let grave = remaining(picture).filter(Why::is_stalled);
+    grave.unwrap_or(Why::Settling)
 }
 
 /// The gravest of what is left.
@@ -42,10 +49,10 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
         Standing::Foreign => Why::ForeignMember(vec![picture.stuck(ordinal)]),
         Standing::KeyRefused => Why::KeyRefused(pod()),
         Standing::NodeLost(node) => Why::NodeLost {
-            stuck: picture.stuck(ordinal),
+            stuck: stuck(picture, ordinal),
             node: node.to_owned(),
         },
-        Standing::TooStale => Why::TooStale(picture.stuck(ordinal)),
+        Standing::TooStale => Why::TooStale(stuck(picture, ordinal)),
         _ if picture.pod(ordinal).is_none_or(|it| it.leaving) => Why::Restarting(pod()),
         _ if !is_member => Why::NotJoined(picture.missing(ordinal)),
         Standing::Primary | Standing::Follows => return None,
@@ -61,7 +68,17 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
     })
 }
 
-/// What only a person can change comes first.
-fn gravity(why: &Why) -> bool {
-    !why.is_stalled()
+/// What only a person can change comes first; of that, what a person is able to change now.
+fn gravity(why: &Why) -> (bool, bool) {
+    let needs_others = matches!(why, Why::TooStale(Stuck { volume: None, .. }));
+    (!why.is_stalled(), needs_others)
+}
+
+/// A member of our set that a person may let go, if its data is not needed.
+fn stuck(picture: &Picture<'_>, ordinal: Ordinal) -> Stuck {
+    let mut stuck = picture.stuck(ordinal);
+    if !resync::is_safe(picture, ordinal) {
+        stuck.volume = None;
+    }
+    stuck
 }

@@ -52,6 +52,8 @@ pub(super) enum SessionDocument {
     Live(Session),
     /// What is left of an erased session.
     Tombstone {
+        /// When it was erased.
+        at: Timestamp,
         /// Whether nothing of its content is stored any more.
         is_purged: bool,
     },
@@ -263,8 +265,7 @@ impl<'a> SessionFields<'a> {
         let session_id = present(self.session_id, "sessionId")?;
         let creation_id = present(self.creation_id, "_id")?;
         if let Some(erased) = self.erased {
-            let is_purged = is_purged(erased)?;
-            return Ok(SessionDocument::Tombstone { is_purged });
+            return tombstone(erased);
         }
         let status = present(self.status, "status")?;
         let is_closed = matches!(status, SessionStatus::Completed | SessionStatus::Failed);
@@ -292,7 +293,7 @@ impl<'a> SessionFields<'a> {
     }
 }
 
-fn is_purged(erased: &RawDocument) -> Result<bool> {
+fn tombstone(erased: &RawDocument) -> Result<SessionDocument> {
     let (mut at, mut is_purged) = (None, None);
     for element in erased.iter_elements() {
         let element = element.map_err(Garbled::new)?;
@@ -308,8 +309,10 @@ fn is_purged(erased: &RawDocument) -> Result<bool> {
             _ => {}
         }
     }
-    present(at, "erased.at")?;
-    present(is_purged, "erased.purge")
+    Ok(SessionDocument::Tombstone {
+        at: present(at, "erased.at")?,
+        is_purged: present(is_purged, "erased.purge")?,
+    })
 }
 
 #[cfg(test)]

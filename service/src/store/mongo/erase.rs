@@ -45,8 +45,8 @@ fn failed(error: CallError) -> EraseError {
 }
 
 async fn find(link: &Link, id: &SessionId, deadline: Instant) -> Result<Option<Found>, CallError> {
-    let (found, _) = known::find_one(link, id, Asked::Primary, deadline).await?;
-    Ok(found)
+    let finding = known::find_as_stored(link, &[id], Asked::Primary, deadline).await?;
+    Ok(finding.get(id)?.cloned())
 }
 
 /// Step 1. From here on every call finds the session erased.

@@ -6,8 +6,9 @@ use mongodb::bson::{Document, RawBsonRef, RawDocument, Timestamp, doc};
 use mongodb::options::ServerAddress;
 use tokio::time::Instant;
 
-use crate::domain::{Event, EventId, Session, SessionId, SessionStatus, Terminal};
+use crate::domain::{self, Event, EventId, Session, SessionId, SessionStatus, Terminal};
 use crate::store::mongo::codec::{self, Garbled, LogDocument, SessionDocument};
+use crate::store::mongo::erase;
 use crate::store::mongo::error::CallError;
 use crate::store::mongo::link::{Link, Reign};
 use crate::store::{Known, LogState, LookUp, ReadError, StoreError};
@@ -69,7 +70,38 @@ pub(super) enum Asked<'a> {
 }
 
 /// Looks for sessions; those that do not exist are missing in the answer.
+///
+/// Nobody is told that a session is erased before its log is ended: until then a writer that
+/// remembers the tail could still append, and the session would seem to come back.
 pub(super) async fn find(
+    link: &Link,
+    ids: &[&SessionId],
+    asked: Asked<'_>,
+    deadline: Instant,
+) -> Result<Finding, CallError> {
+    let mut finding = find_as_stored(link, ids, asked, deadline).await?;
+    let half_erased: Vec<(SessionId, domain::Timestamp)> = finding
+        .sessions
+        .iter()
+        .filter_map(|(id, found)| Some((id.clone(), found.erased_with_open_log()?)))
+        .collect();
+    for (id, at) in half_erased {
+        match asked {
+            // Boxed, since ending a log looks for it too.
+            Asked::Primary => {
+                Box::pin(erase::end_log(link, &id, at, deadline)).await?;
+            }
+            // It may be behind: the primary knows.
+            Asked::Member(_) => {
+                finding.sessions.remove(&id);
+            }
+        }
+    }
+    Ok(finding)
+}
+
+/// The same, whatever a crash has left.
+pub(super) async fn find_as_stored(
     link: &Link,
     ids: &[&SessionId],
     asked: Asked<'_>,
@@ -233,10 +265,18 @@ impl Found {
         matches!(self.document, SessionDocument::Tombstone { .. })
     }
 
+    /// When it was erased, if its log does not know yet.
+    fn erased_with_open_log(&self) -> Option<domain::Timestamp> {
+        match self.document {
+            SessionDocument::Tombstone { at, .. } if self.log.terminal.is_none() => Some(at),
+            _ => None,
+        }
+    }
+
     /// Whether its content is all gone; `None` for a session that was not erased.
     pub(super) fn is_purged(&self) -> Option<bool> {
         match self.document {
-            SessionDocument::Tombstone { is_purged } => Some(is_purged),
+            SessionDocument::Tombstone { is_purged, .. } => Some(is_purged),
             SessionDocument::Live(_) => None,
         }
     }

@@ -205,6 +205,66 @@ async fn a_new_process_finishes_every_half_done_erasure() {
     }
 }
 
+/// Ways to be told that a session is erased.
+#[derive(Clone, Copy, Debug)]
+enum Asking {
+    Session(Consistency),
+    Page(Consistency),
+    Create,
+    Append,
+    Update,
+}
+
+impl Asking {
+    async fn ask(self, scene: &Scene, name: &str) {
+        let (store, id) = (scene.store(), id(name));
+        match self {
+            Self::Session(consistency) => {
+                let told = store.session(&id, consistency).await;
+                assert_eq!(told, Err(ReadError::Erased), "{self:?}");
+            }
+            Self::Page(consistency) => {
+                let told = store.events(&id, &after_seq(0, consistency)).await;
+                assert_eq!(told, Err(ReadError::Erased), "{self:?}");
+            }
+            Self::Create => {
+                let told = store.create(vec![new_session(name)]).await;
+                assert_eq!(told, [CreateOutcome::Erased]);
+            }
+            Self::Append => {
+                let told = scene.process.log.append(new_event(name, "e9")).await;
+                assert_eq!(told, Err(Refusal::Erased));
+            }
+            Self::Update => {
+                let told = store.update(&id, change(1)).await;
+                assert_eq!(told, Err(UpdateError::Erased));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_somebody_was_told_that_a_session_is_erased_nobody_appends_to_it() {
+    let scene = Scene::new().await;
+    let all = [
+        Asking::Session(Consistency::Strong),
+        Asking::Session(Consistency::Linearizable),
+        Asking::Session(Consistency::Eventual),
+        Asking::Page(Consistency::Strong),
+        Asking::Page(Consistency::Eventual),
+        Asking::Create,
+        Asking::Append,
+        Asking::Update,
+    ];
+    for asking in all {
+        let name = format!("{asking:?}");
+        Erasure::LogNotEnded.leave(&scene, &name).await;
+        asking.ask(&scene, &name).await;
+        let append = scene.early.log.append(new_event(&name, "late")).await;
+        assert_eq!(append, Err(Refusal::Erased), "{asking:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_that_remembers_an_old_tail_loses_to_a_half_done_erasure() {
     let scene = Scene::new().await;
@@ -212,7 +272,8 @@ async fn an_append_that_remembers_an_old_tail_loses_to_a_half_done_erasure() {
         let name = format!("{crash:?}");
         crash.leave(&scene, &name).await;
         let append = scene.early.log.append(new_event(&name, "late")).await;
-        // Until its log is ended, a writer that remembers the tail sees no tombstone.
+        // Until its log is ended or somebody asks, a writer that remembers the tail sees no
+        // tombstone.
         if crash != Erasure::LogNotEnded {
             assert_eq!(append, Err(Refusal::Erased), "{crash:?}");
         }

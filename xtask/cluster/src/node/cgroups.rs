@@ -1,10 +1,13 @@
 //! The cgroups of a node: one folder in each hierarchy, below which its kubelet works.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     ClusterError,
-    machine::{CGROUPS, cgroup},
+    machine::{CGROUP_ROOT, CGROUPS, cgroup},
 };
 
 /// Makes them, empty. What the last boot left costs the kubelet 3 seconds a container.
@@ -25,19 +28,27 @@ pub(super) fn make(name: &str) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// Removes them, which works when no process is left in them.
+/// Removes them, which works when no process is left in them. Also where nobody made them but
+/// runc, as in the hierarchy of version 2 that may lie beside the others.
 pub(crate) fn remove(name: &str) {
-    for controller in CGROUPS {
-        // Whatever stays is seen by `is_clean`.
-        let _ = remove_tree(&cgroup(controller).join(name));
+    for folder in everywhere(name) {
+        // Whatever stays is seen by `are_gone`.
+        let _ = remove_tree(&folder);
     }
 }
 
 /// Whether nothing of them is left.
 pub(crate) fn are_gone(name: &str) -> bool {
-    CGROUPS
-        .iter()
-        .all(|controller| !cgroup(controller).join(name).exists())
+    everywhere(name).is_empty()
+}
+
+/// The folders of this name in all hierarchies.
+fn everywhere(name: &str) -> Vec<PathBuf> {
+    let hierarchies = fs::read_dir(CGROUP_ROOT).into_iter().flatten();
+    hierarchies
+        .filter_map(|hierarchy| Some(hierarchy.ok()?.path().join(name)))
+        .filter(|folder| folder.is_dir())
+        .collect()
 }
 
 /// Folders only: the files in them are the kernel's and go with them.

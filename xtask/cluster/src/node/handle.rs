@@ -18,7 +18,7 @@ impl Node<'_> {
         network::node_name(self.machinery.number)
     }
 
-    /// Its address on the bridge, where the machine reaches the ports of NodePort Services.
+    /// Its address on the bridge, where the machine reaches the ports of Services of type `NodePort`.
     pub fn address(&self) -> String {
         network::node_address(self.machinery.number)
     }

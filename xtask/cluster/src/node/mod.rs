@@ -261,6 +261,7 @@ impl Machinery<'_> {
             .arg(self.socket())
             .args(["--namespace", "k8s.io"])
             .args(args);
+        part::mark(&mut command, self.folder, "client");
         crate::output::of(&mut command)
     }
 

@@ -24,14 +24,14 @@ use tempfile::TempDir;
 struct Lab {
     cluster: Cluster,
     options: Options,
-    _folder: TempDir,
+    scratch: TempDir,
+    /// Given up when the cluster is down.
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Lab {
     fn up(nodes: usize) -> Self {
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = (nodes > 0).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        let turn = (nodes > 0).then(turn);
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
             nodes,
@@ -42,7 +42,7 @@ impl Lab {
         Self {
             cluster,
             options,
-            _folder: folder,
+            scratch: folder,
             _turn: turn,
         }
     }
@@ -67,7 +67,7 @@ impl Lab {
     }
 
     fn apply(&self, manifest: &str) {
-        let file = self._folder.path().join("manifest.yaml");
+        let file = self.scratch.path().join("manifest.yaml");
         std::fs::write(&file, manifest).unwrap();
         self.kubectl(&["apply", "--filename", &file.display().to_string()]);
     }
@@ -79,6 +79,12 @@ impl Lab {
         });
         self.kubectl(&["wait", "--for=condition=Ready", &pod, "--timeout=120s"]);
     }
+}
+
+/// The right to have a cluster with nodes. A test that failed with it has taken it down.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Lab {
@@ -106,7 +112,7 @@ fn up(options: &Options) -> Result<Cluster, ClusterError> {
 }
 
 fn output_of(command: &mut Command) -> Result<String, String> {
-    let output = command.output().unwrap();
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }

@@ -1,11 +1,17 @@
 //! One node and three: volumes, names, policies, power, cables. A cluster takes a while to come up,
 //! so what does not hurt it shares one.
 
-use std::{path::Path, process::Command, thread, time::Duration};
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
-use sessionstore_cluster::{Cluster, Image};
+use sessionstore_cluster::{Cluster, Image, Options};
 
-use crate::{Lab, eventually, output_of, traces, up};
+use crate::{Lab, eventually, output_of, traces, turn, up};
 
 /// A pod that waits, with a volume of its own.
 const KEEPER: &str = include_str!("manifests/keeper.yaml");
@@ -61,7 +67,7 @@ fn volumes_have_a_size_grow_while_in_use_and_go_with_their_claim(lab: &Lab) {
     lab.inside("keeper", &["sh", "-c", "echo here > /data/note && sync"])
         .unwrap();
     lab.kubectl(&["delete", "pod", "keeper"]);
-    lab.apply(KEEPER);
+    lab.apply(&KEEPER.replace("300Mi", "512Mi"));
     lab.await_ready("keeper");
     assert_eq!(
         lab.inside("keeper", &["cat", "/data/note"]).unwrap(),
@@ -84,20 +90,14 @@ fn names_of_the_cluster_are_known_and_others_are_not(lab: &Lab) {
     assert!(address("example.com.").is_err());
 }
 
-/// `wget` of the server's page, through its Service.
+/// Asks from inside a pod. (Debian's wget of busybox dies of its own option for a time limit.)
+fn fetch(lab: &Lab, pod: &str, url: &str) -> Result<String, String> {
+    lab.inside(pod, &["timeout", "2", "wget", "-q", "-O", "-", url])
+}
+
+/// The server's page, through its Service.
 fn asks(lab: &Lab, pod: &str) -> Result<String, String> {
-    lab.inside(
-        pod,
-        &[
-            "wget",
-            "-q",
-            "-T",
-            "2",
-            "-O",
-            "-",
-            "http://server:80/hostname",
-        ],
-    )
+    fetch(lab, pod, "http://server/hostname")
 }
 
 fn policies_block_what_they_should_and_nothing_else(lab: &Lab) {
@@ -140,7 +140,7 @@ fn nothing_leaves_the_machine(lab: &Lab) {
 fn an_image_is_loaded_once_and_again_when_it_has_changed(lab: &Lab) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
-    std::fs::copy("/bin/true", &program).unwrap();
+    fs::copy("/bin/true", &program).unwrap();
     let load = || {
         lab.cluster
             .load(&Image::operator(&program).unwrap())
@@ -150,9 +150,9 @@ fn an_image_is_loaded_once_and_again_when_it_has_changed(lab: &Lab) {
     assert_eq!(first.new_on, ["node1"]);
     assert_eq!(load().new_on, Vec::<String>::new());
     // The same content, written anew.
-    std::fs::copy("/bin/true", &program).unwrap();
+    fs::copy("/bin/true", &program).unwrap();
     assert_eq!(load().digest, first.digest);
-    std::fs::copy("/bin/false", &program).unwrap();
+    fs::copy("/bin/false", &program).unwrap();
     let second = load();
     assert_eq!(second.new_on, ["node1"]);
     assert_ne!(second.digest, first.digest);
@@ -242,9 +242,7 @@ fn pod_on(lab: &Lab, node: usize) -> (String, String) {
 }
 
 fn reaches(lab: &Lab, from: &str, address: &str) -> bool {
-    let url = format!("http://{address}:8080/hostname");
-    lab.inside(from, &["wget", "-q", "-T", "2", "-O", "-", &url])
-        .is_ok()
+    fetch(lab, from, &format!("http://{address}:8080/hostname")).is_ok()
 }
 
 fn every_pod_reaches_every_other(lab: &Lab) {
@@ -286,8 +284,7 @@ fn a_node_without_power_is_lost_and_comes_back_with_its_volumes(lab: &Lab) {
 fn a_node_without_a_cable_runs_on_unseen(lab: &Lab) {
     let node = lab.cluster.node(2);
     let started = || {
-        let shims = node.command("sh").unwrap();
-        let mut count = shims;
+        let mut count = node.command("sh").unwrap();
         count.args([
             "-c",
             "ls /run/containerd/io.containerd.runtime.v2.task/k8s.io",
@@ -328,12 +325,48 @@ fn two_nodes_can_be_cut_from_each_other_alone(lab: &Lab) {
     assert!(reaches(lab, &first, &two));
 }
 
+/// Names the folder to a process of this test that is to be killed.
+const VICTIM: &str = "SESSIONSTORE_TEST_CLUSTER";
+
 #[test]
-fn an_interrupted_start_leaves_nothing_after_down() {
+fn a_start_that_is_killed_leaves_nothing_after_down() {
+    if let Some(folder) = env::var_os(VICTIM) {
+        let options = Options {
+            folder: Some(folder.into()),
+            ..Options::default()
+        };
+        up(&options).unwrap();
+        return;
+    }
+    let _turn = turn();
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("cluster");
+    let mut victim = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("nodes::a_start_that_is_killed_leaves_nothing_after_down")
+        .env(VICTIM, &folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let steps = BufReader::new(victim.stderr.take().unwrap()).lines();
+    let loading = steps
+        .map_while(Result::ok)
+        .any(|it| it.contains("pause:1 is loaded"));
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    assert!(loading);
+    assert_ne!(traces::of(&folder), Vec::<String>::new());
+
+    assert!(Cluster::down(&folder).unwrap());
+    assert_eq!(traces::of(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_cluster_that_has_forgotten_itself_leaves_nothing_after_down() {
     let lab = Lab::up(1);
     let folder = lab.folder().to_owned();
-    // As if somebody had killed everything that watches over the node.
-    std::fs::remove_file(folder.join("cluster.json")).unwrap();
+    fs::remove_file(folder.join("cluster.json")).unwrap();
     assert!(Cluster::down(&folder).unwrap());
-    assert_eq!(traces::of(Path::new(&folder)), Vec::<String>::new());
+    assert_eq!(traces::of(&folder), Vec::<String>::new());
 }

@@ -168,9 +168,11 @@ impl Data {
 }
 
 fn refuse(code: StatusCode) -> Response {
+    // By these words a client tells refusals apart.
+    let reason = code.canonical_reason().unwrap_or_default().replace(' ', "");
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure",
-        "message": "no", "reason": "no", "code": code.as_u16(),
+        "message": "no", "reason": reason, "code": code.as_u16(),
     });
     (code, json_of(&status)).into_response()
 }

@@ -41,10 +41,33 @@ fn nothing_is_wiped_that_may_be_needed_for_what_was_acknowledged() {
     let mut scene = Scene::healthy(3);
     stale(&mut scene, 1);
     scene.permit(1);
+    scene.delay(1, 5);
     scene.delay(2, 10);
     assert_eq!(scene.reason(), "TooStale");
-    scene.delay(2, 0);
+    let Next::Wait(why) = scene.next() else {
+        panic!("{:?}", scene.next());
+    };
+    assert!(why.to_string().contains("may be needed"), "{why}");
+    scene.delay(2, 5);
     assert!(resyncs(&scene, 1));
+}
+
+#[test]
+fn with_half_of_the_members_stale_the_one_that_is_not_needed_is_named() {
+    let mut scene = Scene::healthy(3);
+    stale(&mut scene, 1);
+    stale(&mut scene, 2);
+    scene.delay(1, 100);
+    scene.permit(1);
+    let Next::Wait(why) = scene.next() else {
+        panic!("{:?}", scene.next());
+    };
+    assert!(
+        why.to_string().contains("voice-mongodb-2/volume-2"),
+        "{why}"
+    );
+    scene.permit(2);
+    assert!(resyncs(&scene, 2));
 }
 
 #[test]

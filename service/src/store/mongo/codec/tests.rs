@@ -250,7 +250,10 @@ fn a_tombstone_tells_whether_it_is_purged() {
         };
         assert_eq!(
             session_document(&raw(&tombstone)),
-            Ok(SessionDocument::Tombstone { is_purged })
+            Ok(SessionDocument::Tombstone {
+                at: Timestamp::from_millis(1),
+                is_purged,
+            })
         );
     }
 }

@@ -1,0 +1,110 @@
+//! What the plan builds on, checked on the real server.
+
+use std::sync::Arc;
+
+use mongodb::bson::doc;
+use sessionstore_operator::mongo::plan::{Answer, Next, SETTINGS};
+use sessionstore_operator::mongo::{Members, Monitor};
+use tokio::sync::Notify;
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn members_that_were_initiated_apart_are_told_apart() {
+    let stage = Stage::new(3, 3).await;
+    for member in &stage.set.members()[..2] {
+        let config = doc! {
+            "_id": stage.set.name(),
+            "members": [{"_id": 0, "host": member.host()}],
+        };
+        let admin = member.client().database("admin");
+        admin
+            .run_command(doc! {"replSetInitiate": config})
+            .await
+            .unwrap();
+    }
+    let Next::Wait(why) = stage.next().await else {
+        panic!("{:?}", stage.next().await);
+    };
+    assert_eq!(why.reason(), "ForeignMember");
+}
+
+#[tokio::test]
+async fn the_operator_cannot_make_users() {
+    let stage = Stage::new(1, 1).await;
+    stage.converge().await;
+    let url = format!(
+        "mongodb://sessionstore-operator:first@{}/?directConnection=true&authSource=admin",
+        stage.desired.hosts[0]
+    );
+    let client = mongodb::Client::with_uri_str(url).await.unwrap();
+    let admin = client.database("admin");
+    let create = doc! {"createUser": "root", "pwd": "x", "roles": ["root"]};
+    assert!(admin.run_command(create).await.is_err());
+    let grant = doc! {"grantRolesToUser": "sessionstore-operator", "roles": ["root"]};
+    assert!(admin.run_command(grant).await.is_err());
+    let versions = stage.operator.versions(&stage.desired.hosts[0]).await;
+    assert!(versions.unwrap().server.starts_with("6.0"));
+}
+
+#[tokio::test]
+async fn another_key_is_seen_as_such() {
+    let stage = Stage::new(1, 1).await;
+    let mut access = stage.access.clone();
+    access.key = "another".to_owned();
+    let answers = Members::new(access).observe(&stage.desired.hosts).await;
+    assert_eq!(answers, [Answer::KeyRefused]);
+}
+
+#[tokio::test]
+async fn a_set_has_the_election_settings_from_the_beginning() {
+    let stage = Stage::new(1, 1).await;
+    stage.converge().await;
+    let seen = stage.look().await;
+    let view = seen.members[0].answer.view().unwrap();
+    assert_eq!(view.config.settings, SETTINGS);
+    assert_eq!(view.voters, 1);
+    assert_eq!(view.committed.term, view.term);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_member_does_not_hold_up_the_look() {
+    let stage = Stage::new(3, 3).await;
+    stage.converge().await;
+    let frozen = (stage.primary().await + 1) % 3;
+    stage.set.members()[frozen].freeze().await.unwrap();
+    let seen = stage.look().await;
+    assert!(matches!(
+        seen.members[frozen].answer,
+        Answer::Unreachable(_)
+    ));
+    assert!(matches!(stage.next().await, Next::Wait(_)));
+    stage.set.members()[frozen].thaw().unwrap();
+    assert_eq!(stage.converge().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_the_set_are_told() {
+    let stage = Stage::new(3, 3).await;
+    let told = Arc::new(Notify::new());
+    let teller = Arc::clone(&told);
+    let _monitor = Monitor::start(stage.set.name(), &stage.desired.hosts, move || {
+        teller.notify_one();
+    })
+    .unwrap();
+    stage
+        .converge_with(async |stage, action| {
+            let _ = stage.act(action).await;
+        })
+        .await;
+    // What came of the beginning has been told when nothing comes any more for a while that is
+    // shorter than the heartbeat.
+    while tokio::time::timeout(std::time::Duration::from_secs(2), told.notified())
+        .await
+        .is_ok()
+    {}
+    let primary = stage.primary().await;
+    stage.set.members()[primary].kill().await.unwrap();
+    told.notified().await;
+    assert!(matches!(stage.next().await, Next::Wait(_)));
+}

@@ -1,0 +1,131 @@
+//! What Kubernetes does: pods, volumes, nodes, budgets.
+
+use crate::event::ORDINALS;
+use crate::server::{Disk, Process, Role};
+use crate::violation::Violation;
+use crate::world::{Node, Pod, Volume, World};
+
+impl World {
+    /// One step of whatever controller has to do with this pod.
+    pub(crate) fn kubelet(&mut self, at: usize, dns_late: bool) -> Result<(), Violation> {
+        let is_surplus = at >= self.replicas;
+        let Some(pod) = &mut self.pods[at] else {
+            self.make_or_clean_up(at, is_surplus);
+            return Ok(());
+        };
+        if is_surplus && !pod.leaving {
+            pod.leaving = true;
+            if let Some(volume) = &mut self.volumes[at] {
+                volume.leaving |= self.deletes_scaled;
+            }
+            return Ok(());
+        }
+        if self.nodes[at].off {
+            return Ok(());
+        }
+        if pod.leaving {
+            self.terminate(at)?;
+        } else if !self.broken.contains(&pod.revision) {
+            self.go_on(at, dns_late);
+        }
+        Ok(())
+    }
+
+    fn make_or_clean_up(&mut self, at: usize, is_surplus: bool) {
+        let is_leaving = self.volumes[at].as_ref().is_some_and(|it| it.leaving);
+        if is_leaving {
+            self.volumes[at] = None;
+        }
+        if is_surplus || self.nodes[at].cordoned {
+            return;
+        }
+        if self.volumes[at].is_none() {
+            self.volumes[at] = Some(Volume {
+                uid: self.number(),
+                disk: Disk::default(),
+                leaving: false,
+            });
+        }
+        self.pods[at] = Some(Pod {
+            uid: self.number(),
+            revision: self.revision,
+            leaving: false,
+        });
+        self.gates[at] = false;
+    }
+
+    /// SIGTERM: a primary hands over if it can.
+    fn terminate(&mut self, at: usize) -> Result<(), Violation> {
+        self.hand_over(at)?;
+        self.processes[at] = None;
+        self.pods[at] = None;
+        Ok(())
+    }
+
+    fn go_on(&mut self, at: usize, dns_late: bool) {
+        let has_config = self.disk(at).is_some_and(|it| it.config.is_some());
+        match &mut self.processes[at] {
+            None => {
+                let role = if dns_late && has_config {
+                    Role::Lost
+                } else {
+                    Role::Reading
+                };
+                self.processes[at] = Some(Process::new(role, ORDINALS));
+            }
+            Some(process) if process.role == Role::Reading => process.role = Role::Follower,
+            Some(_) => {}
+        }
+    }
+
+    /// A pod whose deletion the budget permits goes.
+    pub(crate) fn evict(&mut self, at: usize) {
+        let well = (0..self.replicas.min(ORDINALS)).filter(|it| self.is_ready(*it));
+        let well = well.count();
+        let left = well - usize::from(self.is_ready(at));
+        if let Some(pod) = &mut self.pods[at]
+            && left + 1 >= self.replicas
+        {
+            pod.leaving = true;
+        }
+    }
+
+    fn is_ready(&self, at: usize) -> bool {
+        let pod = self.pods[at].as_ref();
+        pod.is_some_and(|it| !it.leaving) && self.processes[at].is_some() && self.gates[at]
+    }
+
+    pub(crate) fn power_on(&mut self, at: usize) {
+        self.nodes[at].off = false;
+        self.nodes[at].lost = false;
+    }
+
+    /// A node is gone for good, with its pod and volume; another one takes its place.
+    pub(crate) fn replace_node(&mut self, at: usize) {
+        self.processes[at] = None;
+        self.pods[at] = None;
+        self.volumes[at] = None;
+        self.nodes[at] = Node::default();
+    }
+
+    /// Deletes the `SessionStore` and creates it again, with new Secrets, on the volumes that stay.
+    pub(crate) fn recreate(&mut self) {
+        for pod in self.pods.iter_mut().flatten() {
+            pod.leaving = true;
+        }
+        self.replicas = self.members;
+        self.known_set = None;
+        self.permits.clear();
+        self.secrets += 1;
+        self.decided = vec![None, None];
+        self.last = None;
+    }
+
+    pub(crate) fn disk(&self, at: usize) -> Option<&Disk> {
+        self.volumes[at].as_ref().map(|it| &it.disk)
+    }
+
+    pub(crate) fn disk_mut(&mut self, at: usize) -> Option<&mut Disk> {
+        self.volumes[at].as_mut().map(|it| &mut it.disk)
+    }
+}

@@ -66,6 +66,8 @@ pub(crate) fn prometheus() -> anyhow::Result<PathBuf> {
             Command::new("apt-get")
                 .stdout(io::stderr())
                 .current_dir(folder)
+                // The cache may be root's alone.
+                .args(["--option", "APT::Sandbox::User=root"])
                 .args(["--quiet", "--quiet", "download", PROMETHEUS]),
         )?;
         for package in std::fs::read_dir(folder)? {

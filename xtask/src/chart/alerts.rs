@@ -18,11 +18,12 @@ const RUNBOOK_URL: &str = "https://github.com/sessionstore/sessionstore/blob/mai
 pub(super) fn check(promtool: &Path, known: &Known) -> anyhow::Result<()> {
     let folder = workspace::root().join(FOLDER);
     let mut rules = Command::new(promtool);
-    process::run(
-        rules
-            .current_dir(&folder)
-            .args(["check", "rules", "--lint-fatal", "sessionstore.yaml"]),
-    )?;
+    process::run(rules.current_dir(&folder).args([
+        "check",
+        "rules",
+        "--lint-fatal",
+        "sessionstore.yaml",
+    ]))?;
     let mut tests = Command::new(promtool);
     process::run(
         tests
@@ -53,12 +54,20 @@ fn check_alert(rule: &Value, name: &str, runbook: &str, known: &Known) -> anyhow
     );
     for annotation in ["summary", "description"] {
         let text = rule["annotations"][annotation].as_str();
-        ensure!(text.is_some_and(|it| !it.is_empty()), "{name} has no {annotation}");
+        ensure!(
+            text.is_some_and(|it| !it.is_empty()),
+            "{name} has no {annotation}"
+        );
     }
     let url = format!("{RUNBOOK_URL}{}", name.to_lowercase());
-    ensure!(rule["annotations"]["runbook_url"] == url, "{name} does not lead to {url}");
     ensure!(
-        runbook.lines().any(|line| line.trim_start_matches('#') == format!(" {name}") && line.starts_with("##")),
+        rule["annotations"]["runbook_url"] == url,
+        "{name} does not lead to {url}"
+    );
+    ensure!(
+        runbook.lines().any(
+            |line| line.trim_start_matches('#') == format!(" {name}") && line.starts_with("##")
+        ),
         "{RUNBOOK} has no section {name}"
     );
     Ok(())
@@ -69,7 +78,11 @@ fn fired(tests: &Manifest) -> Vec<&str> {
     let tests = tests.list("/tests").iter();
     let cases = tests.flat_map(|test| test["alert_rule_test"].as_array().into_iter().flatten());
     cases
-        .filter(|case| case["exp_alerts"].as_array().is_some_and(|it| !it.is_empty()))
+        .filter(|case| {
+            case["exp_alerts"]
+                .as_array()
+                .is_some_and(|it| !it.is_empty())
+        })
         .filter_map(|case| case["alertname"].as_str())
         .collect()
 }

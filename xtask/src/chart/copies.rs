@@ -30,7 +30,10 @@ pub(super) fn write(helm: &Helm) -> anyhow::Result<()> {
 pub(super) fn check(helm: &Helm) -> anyhow::Result<()> {
     let mut copied = copied()?;
     // Written by `cargo xtask generate`, of the operator that is built; here without building it.
-    copied.push((at(&format!("{CHART}/files/{CRD}")), at(&format!("crds/{CRD}"))));
+    copied.push((
+        at(&format!("{CHART}/files/{CRD}")),
+        at(&format!("crds/{CRD}")),
+    ));
     for (copy, original) in copied {
         if read(&copy)? != read(&original)? {
             bail!(
@@ -55,7 +58,10 @@ pub(super) fn check(helm: &Helm) -> anyhow::Result<()> {
 /// Copies and originals.
 fn copied() -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
     let files = at(&format!("{CHART}/files"));
-    let mut copied = vec![(files.join("alerts.yaml"), at("k8s/alerts/sessionstore.yaml"))];
+    let mut copied = vec![(
+        files.join("alerts.yaml"),
+        at("k8s/alerts/sessionstore.yaml"),
+    )];
     for original in dashboards_below(at("k8s/dashboards"))? {
         let name = original.file_name().unwrap_or_default();
         copied.push((files.join("dashboards").join(name), original));
@@ -90,7 +96,9 @@ fn check_kustomize(helm: &Helm) -> anyhow::Result<()> {
         base.len(),
         charted.len() + 1
     );
-    let managers = base.iter().map(|it| it.label("app.kubernetes.io/managed-by"));
+    let managers = base
+        .iter()
+        .map(|it| it.label("app.kubernetes.io/managed-by"));
     for manager in managers {
         ensure!(
             manager == Some("kustomize"),
@@ -120,7 +128,9 @@ fn check_kustomize(helm: &Helm) -> anyhow::Result<()> {
 pub(super) fn variable<'a>(deployment: &'a Manifest, name: &str) -> &'a str {
     let variables = deployment.list("/spec/template/spec/containers/0/env");
     let found = variables.iter().find(|it| it["name"] == name);
-    found.and_then(|it| it["value"].as_str()).unwrap_or_default()
+    found
+        .and_then(|it| it["value"].as_str())
+        .unwrap_or_default()
 }
 
 fn at(path: &str) -> PathBuf {

@@ -27,7 +27,10 @@ fn check_dashboard(dashboard: &Value, known: &Known) -> anyhow::Result<Vec<Strin
     let mut expressions = Vec::new();
     for panel in dashboard["panels"].as_array().into_iter().flatten() {
         let title = &panel["title"];
-        ensure!(ids.insert(panel["id"].as_u64()), "{title} has the id of another panel");
+        ensure!(
+            ids.insert(panel["id"].as_u64()),
+            "{title} has the id of another panel"
+        );
         if panel["type"] == "row" {
             continue;
         }
@@ -50,7 +53,11 @@ fn check_dashboard(dashboard: &Value, known: &Known) -> anyhow::Result<Vec<Strin
         }
     }
     ensure!(!expressions.is_empty(), "there is no panel");
-    for variable in dashboard["templating"]["list"].as_array().into_iter().flatten() {
+    for variable in dashboard["templating"]["list"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         known.check(variable["definition"].as_str().unwrap_or_default())?;
     }
     Ok(expressions)
@@ -63,15 +70,17 @@ fn filled_in(expression: &str) -> String {
 
 /// A file of rules with all of them is checked, since promtool parses expressions there only.
 fn parse(promtool: &Path, expressions: &[String]) -> anyhow::Result<()> {
-    let rule = |(number, expression): (usize, &String)| {
-        json!({"record": format!("dashboard:query:{number}"), "expr": expression})
-    };
+    let rule = |(number, expression): (usize, &String)| json!({"record": format!("dashboard:query:{number}"), "expr": expression});
     let rules: Vec<Value> = expressions.iter().enumerate().map(rule).collect();
     let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     // JSON is YAML.
     let groups = json!({"groups": [{"name": "dashboards", "rules": rules}]});
     fs::write(file.path(), groups.to_string())?;
-    process::run(Command::new(promtool).args(["check", "rules"]).arg(file.path()))
+    process::run(
+        Command::new(promtool)
+            .args(["check", "rules"])
+            .arg(file.path()),
+    )
 }
 
 #[cfg(test)]
@@ -81,6 +90,9 @@ mod tests {
     #[test]
     fn intervals_are_filled_in() {
         let expression = r#"rate(x{namespace=~"$namespace"}[$__rate_interval])"#;
-        assert_eq!(filled_in(expression), r#"rate(x{namespace=~"$namespace"}[5m])"#);
+        assert_eq!(
+            filled_in(expression),
+            r#"rate(x{namespace=~"$namespace"}[5m])"#
+        );
     }
 }

@@ -67,9 +67,7 @@ impl Helm {
 
     /// What `kubectl apply --kustomize` would apply.
     pub(super) fn kustomize(&self, folder: &str) -> anyhow::Result<Vec<Manifest>> {
-        manifest::read(&text(
-            self.command("kubectl").args(["kustomize", folder]),
-        )?)
+        manifest::read(&text(self.command("kubectl").args(["kustomize", folder]))?)
     }
 
     fn command(&self, tool: impl AsRef<OsStr>) -> Command {

@@ -2,8 +2,8 @@
 //!
 //! The Helm chart is the one source of the operator's manifests. Here it is rendered and looked
 //! through (`rendered`, `roles`), and compared with what is made of it (`copies`); the alerts and
-//! dashboards are given to Prometheus' own tool (`alerts`, `dashboards`), and the Tiltfile is
-//! evaluated (`tiltfile`). Nothing here needs a cluster: that the chart works on one is what the
+//! dashboards are given to Prometheus' own tool (`alerts`, `dashboards`) and looked up in the source
+//! and the runbook (`metrics`, `runbook`), and the Tiltfile is evaluated (`tiltfile`). Nothing here needs a cluster: that the chart works on one is what the
 //! end-to-end tests are for.
 
 mod alerts;
@@ -14,6 +14,7 @@ mod manifest;
 mod metrics;
 mod rendered;
 mod roles;
+mod runbook;
 mod tiltfile;
 
 use clap::Subcommand;
@@ -60,6 +61,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
     step("alerts");
     let known = metrics::Known::read(workspace::root())?;
     alerts::check(&promtool, &known)?;
+    runbook::check()?;
     step("dashboards");
     dashboards::check(&promtool, &known)?;
     step("Tiltfile");

@@ -34,7 +34,10 @@ const REFUSED: [(&str, &str); 22] = [
     ("crds.install=\"yes\"", "install"),
     ("extraEnv=[{\"value\":\"x\"}]", "extraEnv"),
     // It would break what NetworkPolicies and Services select by.
-    ("podLabels={\"app.kubernetes.io/name\":\"x\"}", "podLabels"),
+    (
+        "podLabels={\"app.kubernetes.io/name\":\"x\"}",
+        "app.kubernetes.io/name",
+    ),
     ("networkPolicy.scraperNamespace=\"*\"", "scraperNamespace"),
     ("monitoring.serviceMonitor.enabled=true", "enabled"),
 ];
@@ -72,7 +75,10 @@ pub(super) fn check(helm: &Helm) -> anyhow::Result<()> {
     check_cluster(helm)?;
     for (value, named) in REFUSED {
         let said = helm.refusal(value)?;
-        ensure!(said.contains(named), "{value} is refused, but not for {named}: {said}");
+        ensure!(
+            said.contains(named),
+            "{value} is refused, but not for {named}: {said}"
+        );
     }
     check_schema_has_no_more_than_the_values(root)
 }
@@ -185,7 +191,10 @@ fn check_default(manifests: &[Manifest]) -> anyhow::Result<()> {
         api == format!("ghcr.io/sessionstore/sessionstore:{version}"),
         "the image of the API is {api}"
     );
-    ensure!(deployment.0["spec"]["replicas"] == 2, "there are not two pods");
+    ensure!(
+        deployment.0["spec"]["replicas"] == 2,
+        "there are not two pods"
+    );
     check_definition(only(manifests, "CustomResourceDefinition")?)?;
     let policy = only(manifests, "NetworkPolicy")?;
     ensure!(
@@ -199,7 +208,11 @@ fn check_default(manifests: &[Manifest]) -> anyhow::Result<()> {
         );
     }
     for (group, resource, verbs) in [
-        ("coordination.k8s.io", "leases", &["get", "list", "watch", "create", "update"][..]),
+        (
+            "coordination.k8s.io",
+            "leases",
+            &["get", "list", "watch", "create", "update"][..],
+        ),
         ("sessionstore.dev", "sessionstores", &["list", "watch"]),
         ("sessionstore.dev", "sessionstores/status", &["patch"]),
         ("", "nodes", &["list", "watch"]),
@@ -217,14 +230,23 @@ fn check_definition(definition: &Manifest) -> anyhow::Result<()> {
     let path = workspace::root().join("crds/sessionstores.sessionstore.dev.yaml");
     let mut expected = manifest::read(&fs::read_to_string(path)?)?.remove(0);
     expected.0["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
-    ensure!(*definition == expected, "the chart's CRD is not that of /crds");
+    ensure!(
+        *definition == expected,
+        "the chart's CRD is not that of /crds"
+    );
     Ok(())
 }
 
 fn check_limited(manifests: &[Manifest]) -> anyhow::Result<()> {
     roles::check_limited(manifests, &["voice", "chat"])?;
-    let namespaces = variable(only(manifests, "Deployment")?, "SESSIONSTORE_OPERATOR_NAMESPACE");
-    ensure!(namespaces == "voice,chat", "the operator looks after {namespaces}");
+    let namespaces = variable(
+        only(manifests, "Deployment")?,
+        "SESSIONSTORE_OPERATOR_NAMESPACE",
+    );
+    ensure!(
+        namespaces == "voice,chat",
+        "the operator looks after {namespaces}"
+    );
     Ok(())
 }
 
@@ -253,15 +275,18 @@ fn check_full(manifests: &[Manifest]) -> anyhow::Result<()> {
     let rules = only(manifests, "PrometheusRule")?;
     let alerts = fs::read_to_string(workspace::root().join("k8s/alerts/sessionstore.yaml"))?;
     let alerts = manifest::read(&alerts)?.remove(0);
-    ensure!(rules.0["spec"] == alerts.0, "the alerts are not those of k8s/alerts");
+    ensure!(
+        rules.0["spec"] == alerts.0,
+        "the alerts are not those of k8s/alerts"
+    );
     let monitor = only(manifests, "ServiceMonitor")?;
     let service = only(manifests, "Service")?;
     ensure!(
         monitor.0["spec"]["selector"]["matchLabels"]
             .as_object()
-            .is_some_and(|labels| labels.iter().all(|(name, value)| {
-                service.label(name) == value.as_str()
-            })),
+            .is_some_and(|labels| labels
+                .iter()
+                .all(|(name, value)| { service.label(name) == value.as_str() })),
         "the ServiceMonitor does not find the Service"
     );
     Ok(())
@@ -269,7 +294,9 @@ fn check_full(manifests: &[Manifest]) -> anyhow::Result<()> {
 
 fn check_without_crd(manifests: &[Manifest]) -> anyhow::Result<()> {
     ensure!(
-        !manifests.iter().any(|it| it.kind() == "CustomResourceDefinition"),
+        !manifests
+            .iter()
+            .any(|it| it.kind() == "CustomResourceDefinition"),
         "crds.install=false installs the CRD"
     );
     Ok(())
@@ -296,10 +323,14 @@ fn check_cluster(helm: &Helm) -> anyhow::Result<()> {
 /// Whatever can be set is in values.yaml, with its comment.
 fn check_schema_has_no_more_than_the_values(root: &Path) -> anyhow::Result<()> {
     let chart = root.join(CHART);
-    let schema: Value = serde_json::from_str(&fs::read_to_string(chart.join("values.schema.json"))?)?;
+    let schema: Value =
+        serde_json::from_str(&fs::read_to_string(chart.join("values.schema.json"))?)?;
     let values = manifest::read(&fs::read_to_string(chart.join("values.yaml"))?)?.remove(0);
     let missing = missing(&schema, &values.0, "");
-    ensure!(missing.is_empty(), "values.yaml lacks what its schema has: {missing:?}");
+    ensure!(
+        missing.is_empty(),
+        "values.yaml lacks what its schema has: {missing:?}"
+    );
     Ok(())
 }
 

@@ -32,7 +32,10 @@ pub(super) fn check(manifests: &[Manifest]) -> anyhow::Result<()> {
         for rule in role.list("/rules") {
             for field in ["apiGroups", "resources", "verbs"] {
                 let values = texts(rule.get(field));
-                ensure!(!values.is_empty(), "{role} has a rule without {field}: {rule}");
+                ensure!(
+                    !values.is_empty(),
+                    "{role} has a rule without {field}: {rule}"
+                );
                 ensure!(!values.contains(&"*"), "{role} has a wildcard: {rule}");
             }
             for verb in texts(rule.get("verbs")) {
@@ -52,7 +55,10 @@ pub(super) fn check(manifests: &[Manifest]) -> anyhow::Result<()> {
 /// With `watchNamespaces` nothing is allowed outside of these, but the Lease beside the operator and
 /// a look at one definition.
 pub(super) fn check_limited(manifests: &[Manifest], namespaces: &[&str]) -> anyhow::Result<()> {
-    for binding in manifests.iter().filter(|it| it.kind() == "ClusterRoleBinding") {
+    for binding in manifests
+        .iter()
+        .filter(|it| it.kind() == "ClusterRoleBinding")
+    {
         let name = binding.text("/roleRef/name");
         let Some(role) = find(manifests, "ClusterRole", name, None) else {
             bail!("{binding} binds {name}, which is not there");
@@ -63,7 +69,10 @@ pub(super) fn check_limited(manifests: &[Manifest], namespaces: &[&str]) -> anyh
         let is_a_look = texts(rule.get("resources")) == ["customresourcedefinitions"]
             && texts(rule.get("verbs")) == ["list", "watch"]
             && texts(rule.get("resourceNames")).len() == 1;
-        ensure!(is_a_look, "{role} allows more than a look at one definition: {rule}");
+        ensure!(
+            is_a_look,
+            "{role} allows more than a look at one definition: {rule}"
+        );
     }
     let mut bound: Vec<&str> = manifests
         .iter()
@@ -73,7 +82,10 @@ pub(super) fn check_limited(manifests: &[Manifest], namespaces: &[&str]) -> anyh
     bound.sort_unstable();
     let mut expected = [namespaces, &[NAME]].concat();
     expected.sort_unstable();
-    ensure!(bound == expected, "roles are bound in {bound:?}, not in {expected:?}");
+    ensure!(
+        bound == expected,
+        "roles are bound in {bound:?}, not in {expected:?}"
+    );
     check_bindings(manifests)
 }
 
@@ -81,7 +93,10 @@ pub(super) fn check_limited(manifests: &[Manifest], namespaces: &[&str]) -> anyh
 pub(super) fn check_bindings(manifests: &[Manifest]) -> anyhow::Result<()> {
     let deployment = super::manifest::only(manifests, "Deployment")?;
     let account = deployment.text("/spec/template/spec/serviceAccountName");
-    for binding in manifests.iter().filter(|it| it.kind().ends_with("RoleBinding")) {
+    for binding in manifests
+        .iter()
+        .filter(|it| it.kind().ends_with("RoleBinding"))
+    {
         let kind = binding.text("/roleRef/kind");
         let namespace = binding.namespace().filter(|_| kind == "Role");
         let role = find(manifests, kind, binding.text("/roleRef/name"), namespace);
@@ -135,7 +150,9 @@ fn find<'a>(
     namespace: Option<&str>,
 ) -> Option<&'a Manifest> {
     manifests.iter().find(|it| {
-        it.kind() == kind && it.name() == name && namespace.is_none_or(|_| it.namespace() == namespace)
+        it.kind() == kind
+            && it.name() == name
+            && namespace.is_none_or(|_| it.namespace() == namespace)
     })
 }
 
@@ -146,7 +163,9 @@ mod tests {
     use super::*;
 
     fn role(rule: Value) -> [Manifest; 1] {
-        [Manifest(json!({"kind": "Role", "metadata": {"name": "x"}, "rules": [rule]}))]
+        [Manifest(
+            json!({"kind": "Role", "metadata": {"name": "x"}, "rules": [rule]}),
+        )]
     }
 
     #[test]

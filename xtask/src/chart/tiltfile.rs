@@ -73,15 +73,25 @@ fn check_declared(helm: &Helm, declared: &Declared, store: &str) -> anyhow::Resu
         "it may change other clusters than that of `cargo xtask cluster`: {:?}",
         declared.contexts
     );
-    for (image, source) in [("operator-image", "operator/src"), ("service-image", "service/src")] {
-        let local = declared.local.get(image).with_context(|| format!("no {image}"))?;
+    for (image, source) in [
+        ("operator-image", "operator/src"),
+        ("service-image", "service/src"),
+    ] {
+        let local = declared
+            .local
+            .get(image)
+            .with_context(|| format!("no {image}"))?;
         ensure!(!local.manual, "{image} waits for somebody");
         ensure!(
-            local.cmd.starts_with("cargo xtask cluster images") && local.cmd.contains("rollout restart"),
+            local.cmd.starts_with("cargo xtask cluster images")
+                && local.cmd.contains("rollout restart"),
             "{image} does not load and start anew: {}",
             local.cmd
         );
-        ensure!(local.deps.iter().any(|it| it == source), "{image} does not watch {source}");
+        ensure!(
+            local.deps.iter().any(|it| it == source),
+            "{image} does not watch {source}"
+        );
     }
     let names = declared.local.keys().chain(declared.resources.keys());
     let names: Vec<&String> = names.collect();
@@ -91,18 +101,31 @@ fn check_declared(helm: &Helm, declared: &Declared, store: &str) -> anyhow::Resu
     }
     for (name, resource) in &declared.resources {
         for needed in &resource.resource_deps {
-            ensure!(names.contains(&needed), "{name} waits for {needed}, which there is not");
+            ensure!(
+                names.contains(&needed),
+                "{name} waits for {needed}, which there is not"
+            );
         }
     }
     for (name, ports) in [(NAME, &[8080][..]), (store, &[8080, 9090])] {
-        let resource = declared.resources.get(name).with_context(|| format!("no {name}"))?;
-        let forwarded: Vec<u16> = resource.port_forwards.iter().map(|it| it.container).collect();
+        let resource = declared
+            .resources
+            .get(name)
+            .with_context(|| format!("no {name}"))?;
+        let forwarded: Vec<u16> = resource
+            .port_forwards
+            .iter()
+            .map(|it| it.container)
+            .collect();
         ensure!(forwarded == ports, "{name} forwards {forwarded:?}");
     }
     let forwards = declared.resources.values().flat_map(|it| &it.port_forwards);
     let mut local: Vec<u16> = forwards.map(|it| it.local).collect();
     local.sort_unstable();
-    ensure!(local.windows(2).all(|two| two[0] != two[1]), "a port is forwarded twice");
+    ensure!(
+        local.windows(2).all(|two| two[0] != two[1]),
+        "a port is forwarded twice"
+    );
     check_files(declared)?;
     check_chart(helm, declared)
 }
@@ -110,7 +133,10 @@ fn check_declared(helm: &Helm, declared: &Declared, store: &str) -> anyhow::Resu
 /// Everything that is watched or applied is there.
 fn check_files(declared: &Declared) -> anyhow::Result<()> {
     let watched = declared.local.values().flat_map(|it| &it.deps);
-    let applied = declared.manifests.iter().filter(|it| !it.starts_with("chart:"));
+    let applied = declared
+        .manifests
+        .iter()
+        .filter(|it| !it.starts_with("chart:"));
     for path in watched.chain(applied) {
         ensure!(workspace::root().join(path).exists(), "there is no {path}");
     }
@@ -123,7 +149,11 @@ fn check_chart(helm: &Helm, declared: &Declared) -> anyhow::Result<()> {
         anyhow::bail!("there is not one chart but {}", declared.charts.len());
     };
     ensure!(
-        (chart.path.as_str(), chart.name.as_str(), chart.namespace.as_str()) == (CHART, NAME, NAME),
+        (
+            chart.path.as_str(),
+            chart.name.as_str(),
+            chart.namespace.as_str()
+        ) == (CHART, NAME, NAME),
         "another chart or release is installed than by `cargo xtask cluster install`"
     );
     let set = chart.set.iter().flat_map(|value| ["--set", value.as_str()]);
@@ -131,7 +161,10 @@ fn check_chart(helm: &Helm, declared: &Declared) -> anyhow::Result<()> {
     let rendered = helm.render(&set)?;
     let deployment = super::manifest::only(&rendered, "Deployment")?;
     let image = deployment.text("/spec/template/spec/containers/0/image");
-    ensure!(image.starts_with("localhost/"), "the image {image} is on no node");
+    ensure!(
+        image.starts_with("localhost/"),
+        "the image {image} is on no node"
+    );
     Ok(())
 }
 

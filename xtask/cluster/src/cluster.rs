@@ -65,7 +65,7 @@ impl Cluster {
             check_alone(folder.root())?;
         }
         let programs = Programs::ensure(progress)?;
-        let record = Record::ensure(&folder, options)?;
+        let record = Record::ensure(&folder, options, programs.folder())?;
         let cluster = Self {
             folder,
             record,
@@ -155,13 +155,13 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// [`ClusterError`] when its record cannot be read, or its programs are not there.
+    /// [`ClusterError`] when its record cannot be read.
     pub fn find(folder: &Path) -> Result<Option<Self>, ClusterError> {
         let folder = Folder::new(folder_of(Some(folder))?);
         let Some(record) = Record::read(&folder)? else {
             return Ok(None);
         };
-        let programs = Programs::ensure(&|_| ())?;
+        let programs = Programs::in_folder(record.programs.clone());
         Ok(Some(Self {
             folder,
             record,

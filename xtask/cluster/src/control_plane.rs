@@ -186,6 +186,7 @@ mod tests {
         Record {
             nodes,
             audit,
+            programs: PathBuf::from("/p"),
             api_port: 6443,
             etcd_port: 2379,
             etcd_peer_port: 2380,

@@ -101,7 +101,6 @@ impl Programs {
     }
 
     /// Those in a folder, whether they are there or not.
-    #[cfg(test)]
     pub(crate) fn in_folder(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -113,6 +112,10 @@ impl Programs {
 
     pub(crate) fn path(&self, program: &str) -> PathBuf {
         self.folder.join(program)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The folder with the programs that people call: kubectl and helm.

@@ -1,6 +1,10 @@
 //! What a cluster remembers of itself between two runs.
 
-use std::{fs, net::TcpListener};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +21,8 @@ const API_PORT: u16 = 6443;
 pub(crate) struct Record {
     pub(crate) nodes: usize,
     pub(crate) audit: bool,
+    /// The folder of the programs that it was last started with.
+    pub(crate) programs: PathBuf,
     pub(crate) api_port: u16,
     pub(crate) etcd_port: u16,
     pub(crate) etcd_peer_port: u16,
@@ -36,8 +42,22 @@ impl Record {
             .map_err(ClusterError::answer("the record of the cluster"))
     }
 
-    /// The record of a cluster as `options` want it: the one in the folder, or a new one.
-    pub(crate) fn ensure(folder: &Folder, options: &Options) -> Result<Self, ClusterError> {
+    /// The record of a cluster as `options` want it, with the programs in a folder: the one that is
+    /// there, or a new one.
+    pub(crate) fn ensure(
+        folder: &Folder,
+        options: &Options,
+        programs: &Path,
+    ) -> Result<Self, ClusterError> {
+        let mut record = Self::find_or_make(folder, options)?;
+        programs.clone_into(&mut record.programs);
+        let text = serde_json::to_string_pretty(&record)
+            .map_err(ClusterError::answer("the record of the cluster"))?;
+        write(&folder.record(), &text)?;
+        Ok(record)
+    }
+
+    fn find_or_make(folder: &Folder, options: &Options) -> Result<Self, ClusterError> {
         if let Some(record) = Self::read(folder)? {
             if record.nodes != options.nodes || (options.audit && !record.audit) {
                 return Err(ClusterError::OtherOptions {
@@ -49,9 +69,10 @@ impl Record {
             return Ok(record);
         }
         let [api_port, etcd_port, etcd_peer_port] = free_ports()?;
-        let record = Self {
+        Ok(Self {
             nodes: options.nodes,
             audit: options.audit,
+            programs: PathBuf::new(),
             api_port: if options.nodes > 0 {
                 API_PORT
             } else {
@@ -59,11 +80,7 @@ impl Record {
             },
             etcd_port,
             etcd_peer_port,
-        };
-        let text = serde_json::to_string_pretty(&record)
-            .map_err(ClusterError::answer("the record of the cluster"))?;
-        write(&folder.record(), &text)?;
-        Ok(record)
+        })
     }
 
     /// Where the API server listens.
@@ -113,15 +130,16 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = Folder::new(root.path().to_owned());
         assert_eq!(Record::read(&folder).unwrap(), None);
+        let programs = Path::new("/p");
         let three = Options {
             nodes: 3,
             ..Options::default()
         };
-        let made = Record::ensure(&folder, &three).unwrap();
-        assert_eq!(Record::ensure(&folder, &three).unwrap(), made);
+        let made = Record::ensure(&folder, &three, programs).unwrap();
+        assert_eq!(Record::ensure(&folder, &three, programs).unwrap(), made);
         assert_eq!(Record::read(&folder).unwrap(), Some(made));
 
-        let error = Record::ensure(&folder, &Options::default()).unwrap_err();
+        let error = Record::ensure(&folder, &Options::default(), programs).unwrap_err();
         assert!(
             error
                 .to_string()
@@ -138,7 +156,7 @@ mod tests {
                 nodes: 0,
                 ..Options::default()
             };
-            Record::ensure(&folder, &alone).unwrap()
+            Record::ensure(&folder, &alone, Path::new("/p")).unwrap()
         });
         assert_ne!(first.api_port, second.api_port);
         assert_ne!(first.api_port, first.etcd_port);

@@ -151,8 +151,8 @@ struct Condition {
 
 #[derive(Deserialize)]
 struct Names {
-    #[serde(default)]
-    names: Vec<String>,
+    /// `null` for an image whose tag has moved on.
+    names: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -171,7 +171,8 @@ impl From<NodeObject> for NodeStatus {
         } = node.status;
         let mut images: Vec<String> = images
             .into_iter()
-            .flat_map(|it| it.names)
+            .filter_map(|it| it.names)
+            .flatten()
             .filter(|name| !name.contains('@'))
             .collect();
         images.sort();
@@ -205,7 +206,7 @@ mod tests {
                     "status": {{
                         "addresses": [{{"type": "Hostname", "address": "node1"}}, {{"type": "InternalIP", "address": "10.89.0.11"}}],
                         "conditions": [{{"type": "DiskPressure", "status": "False"}}, {{"type": "Ready", "status": "{ready}"}}],
-                        "images": [{{"names": ["localhost/pause@sha256:00", "localhost/pause:1"]}}, {{}}],
+                        "images": [{{"names": ["localhost/pause@sha256:00", "localhost/pause:1"]}}, {{"names": null}}],
                         "nodeInfo": {{"kubeletVersion": "v1.34.4"}}
                     }}
                 }}]}}"#

@@ -36,7 +36,7 @@ pub(super) fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Texts of one word in the form of a reason, such as "NodeLost".
+/// Texts of one word in the form of a reason, such as `NodeLost`.
 fn words(source: &str) -> BTreeSet<&str> {
     // Looked for behind each quotation mark, whether it opens a text or ends one: no word of this
     // form stands between two texts.

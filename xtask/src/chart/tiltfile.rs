@@ -40,7 +40,8 @@ struct Local {
 #[derive(Deserialize)]
 struct Resource {
     port_forwards: Vec<PortForward>,
-    resource_deps: Vec<String>,
+    #[serde(rename = "resource_deps")]
+    waits_for: Vec<String>,
     labels: Vec<String>,
 }
 
@@ -100,7 +101,7 @@ fn check_declared(helm: &Helm, declared: &Declared, store: &str) -> anyhow::Resu
         ensure!(labels.len() == 1, "a resource has the labels {labels:?}");
     }
     for (name, resource) in &declared.resources {
-        for needed in &resource.resource_deps {
+        for needed in &resource.waits_for {
             ensure!(
                 names.contains(&needed),
                 "{name} waits for {needed}, which there is not"

@@ -4,24 +4,21 @@ use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, HTTPGetAction, KeyToPath, PodSpec, PodTemplateSpec, Probe,
-    SecretVolumeSource, Volume,
+    Container, EnvVar, EnvVarSource, HTTPGetAction, PodSpec, PodTemplateSpec, Probe,
+    SecretKeySelector,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::build::pod::{
     ADMIN, HTTP, OWN_USER, apart, container_port, container_security, empty_folder, mount,
-    pod_security, pull_secrets, read_only_mount, selector, tolerations, zones,
+    pod_security, pull_secrets, selector, tolerations, zones,
 };
 use crate::build::secret::URI;
 use crate::build::{Backend, Object, digest, metadata, some};
 use crate::desired::{Api, Desired, SecretKey};
 use crate::kind::Kind;
 use crate::names::{ADMIN_PORT, CONFIG_HASH, Component, HTTP_PORT};
-
-/// Where the connection string is found: in a file, since others see the environment.
-const URI_FOLDER: &str = "/etc/sessionstore/store";
 
 /// How long the port stays open after readiness has failed: until every node has heard of it.
 const SHUTDOWN_DELAY_SECONDS: i64 = 5;
@@ -75,20 +72,6 @@ pub(super) fn api(desired: &Desired, backend: Backend<'_>) -> Object {
 
 fn pod(desired: &Desired, secret: SecretKey) -> PodSpec {
     let Desired { owner, api, .. } = desired;
-    let store = Volume {
-        name: "store".to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(secret.name),
-            items: Some(vec![KeyToPath {
-                key: secret.key,
-                path: URI.to_owned(),
-                ..KeyToPath::default()
-            }]),
-            default_mode: Some(0o440),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
     let grace = SHUTDOWN_DELAY_SECONDS + SHUTDOWN_SECONDS + MARGIN_SECONDS;
     PodSpec {
         automount_service_account_token: Some(false),
@@ -101,12 +84,12 @@ fn pod(desired: &Desired, secret: SecretKey) -> PodSpec {
         priority_class_name: api.placement.priority_class.clone(),
         image_pull_secrets: pull_secrets(desired),
         topology_spread_constraints: Some(zones(owner, Component::Api)),
-        volumes: Some(vec![store, empty_folder("tmp", None, "64Mi")]),
+        volumes: Some(vec![empty_folder("tmp", None, "64Mi")]),
         containers: vec![Container {
             name: "api".to_owned(),
             image: Some(api.image.clone()),
             image_pull_policy: Some("IfNotPresent".to_owned()),
-            env: Some(environment(api)),
+            env: Some(environment(api, secret)),
             ports: Some(vec![
                 container_port(HTTP, HTTP_PORT),
                 container_port(ADMIN, ADMIN_PORT),
@@ -117,10 +100,7 @@ fn pod(desired: &Desired, secret: SecretKey) -> PodSpec {
             readiness_probe: Some(probe("/readyz", 2, 1)),
             resources: Some(api.resources.clone()),
             security_context: Some(container_security()),
-            volume_mounts: Some(vec![
-                read_only_mount("store", URI_FOLDER),
-                mount("tmp", "/tmp"),
-            ]),
+            volume_mounts: Some(vec![mount("tmp", "/tmp")]),
             ..Container::default()
         }],
         ..PodSpec::default()
@@ -128,11 +108,23 @@ fn pod(desired: &Desired, secret: SecretKey) -> PodSpec {
 }
 
 /// The service reads each of its flags from the environment too.
-fn environment(api: &Api) -> Vec<EnvVar> {
+fn environment(api: &Api, secret: SecretKey) -> Vec<EnvVar> {
+    // Not in a file: an image may have a URL of its own, which only the same variable overrides.
+    let store = EnvVar {
+        name: variable("store-url"),
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(SecretKeySelector {
+                name: secret.name,
+                key: secret.key,
+                ..SecretKeySelector::default()
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    };
     let own = [
         ("http-addr", format!("0.0.0.0:{HTTP_PORT}")),
         ("admin-addr", format!("0.0.0.0:{ADMIN_PORT}")),
-        ("store-url-file", format!("{URI_FOLDER}/{URI}")),
         ("log", api.log.clone()),
         ("log-format", "json".to_owned()),
         ("shutdown-delay", format!("{SHUTDOWN_DELAY_SECONDS}s")),
@@ -144,14 +136,12 @@ fn environment(api: &Api) -> Vec<EnvVar> {
     let settings = settings.map(|(name, value)| (variable(name), value));
     let tracing = api.otlp_endpoint.clone();
     let tracing = tracing.map(|endpoint| ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), endpoint));
-    settings
-        .chain(tracing)
-        .map(|(name, value)| EnvVar {
-            name,
-            value: Some(value),
-            ..EnvVar::default()
-        })
-        .collect()
+    let values = settings.chain(tracing).map(|(name, value)| EnvVar {
+        name,
+        value: Some(value),
+        ..EnvVar::default()
+    });
+    std::iter::once(store).chain(values).collect()
 }
 
 fn variable(flag: &str) -> String {

@@ -165,6 +165,11 @@ pub(super) fn event(kind: EventType, reason: &str, action: &str, note: impl Into
     }
 }
 
+/// Whether a new reason is news: what is done and waited for, not what it means for clients.
+fn is_story(it: &Condition) -> bool {
+    [condition::RECONCILING, condition::STALLED].contains(&it.type_.as_str())
+}
+
 /// One Event for each condition that has begun, ended, or has another reason now.
 fn transitions(before: Option<&SessionStoreStatus>, after: &SessionStoreStatus) -> Vec<Event> {
     let before = before.map_or(&[][..], |before| &before.conditions);
@@ -173,7 +178,7 @@ fn transitions(before: Option<&SessionStoreStatus>, after: &SessionStoreStatus) 
         .conditions
         .iter()
         .filter(|new| match find(before, &new.type_) {
-            Some(old) => old.status != new.status || old.reason != new.reason,
+            Some(old) => old.status != new.status || (is_story(new) && old.reason != new.reason),
             // What is not there yet at first is no news.
             None => new.status == "True",
         });

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use crate::{
     cargo::{self, cargo},
-    chaos, deny, deployment,
+    chaos, chart, deny, deployment,
     dialogues::{self, Backend},
     generate, process, schemathesis, sim,
     tally::Tally,
@@ -46,8 +46,10 @@ enum Step {
     Fmt,
     /// The source has no lint
     Clippy,
-    /// The generated files in docs/ are those that the binary writes
+    /// The generated files in docs/, crds/ and charts/ are those that the binaries write
     Generate,
+    /// The chart, the alerts, the dashboards and the Tiltfile
+    Chart,
     /// All tests of the workspace
     Test,
     /// The HTTP contract against three processes on one MongoDB replica set
@@ -64,7 +66,12 @@ enum Step {
     Schemathesis,
     /// Licences and sources of all dependencies
     Deny,
+    /// A real Kubernetes of one and of three nodes, really hurt
+    Cluster,
 }
+
+/// Tests that need the machine for a Kubernetes of their own.
+const CLUSTER_TESTS: [&str; 2] = ["--features", "sessionstore-cluster/cluster-tests"];
 
 struct Report {
     step: Step,
@@ -129,9 +136,12 @@ impl Suite {
         match step {
             Step::Fmt => one(process::run(&mut cargo(["fmt", "--all", "--check"]))),
             Step::Clippy => one(process::run(
-                cargo(["clippy", "--workspace", "--all-targets"]).args(["--", "-D", "warnings"]),
+                cargo(["clippy", "--workspace", "--all-targets"])
+                    .args(CLUSTER_TESTS)
+                    .args(["--", "-D", "warnings"]),
             )),
             Step::Generate => self.with_server(generate::check),
+            Step::Chart => one(chart::check()),
             Step::Test => self.workspace_tests(),
             Step::ContractMongodb => self.contract_on_mongodb(),
             Step::Sim => count(&mut sim::simulation(Some(self.seeds), None)),
@@ -144,6 +154,9 @@ impl Suite {
             }
             Step::Schemathesis => self.with_server(schemathesis::check),
             Step::Deny => one(deny::check(deny::Advisories::Skip)),
+            Step::Cluster => {
+                count(cargo(["test", "--workspace", "--test", "cluster"]).args(CLUSTER_TESTS))
+            }
         }
     }
 

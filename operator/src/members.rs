@@ -51,6 +51,12 @@ pub fn seen(pod: &Pod, can_see_nodes: bool, node: impl Fn(&str) -> Option<Arc<No
     }
 }
 
+/// Whether a pod has come so far that its name leads somewhere.
+pub fn has_address(pod: &Pod) -> bool {
+    let address = pod.status.as_ref().and_then(|it| it.pod_ip.as_ref());
+    address.is_some_and(|address| !address.is_empty())
+}
+
 /// Whether the readiness gate says what it should.
 pub fn has_gate(pod: &Pod, is_ready: bool) -> bool {
     let conditions = pod.status.as_ref().and_then(|it| it.conditions.as_ref());
@@ -80,4 +86,115 @@ fn is_silent(node: &Node) -> bool {
         all.iter()
             .any(|it| it.type_ == "Ready" && it.status == "Unknown")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn owner() -> Owner {
+        Owner {
+            name: "voice".to_owned(),
+            namespace: "default".to_owned(),
+            uid: "1".to_owned(),
+        }
+    }
+
+    fn pod_of(name: &str, rest: &Value) -> Pod {
+        let mut pod = json!({
+            "metadata": {
+                "name": name,
+                "uid": "7",
+                "labels": {"controller-revision-hash": "new"},
+            },
+            "spec": {"containers": [], "nodeName": "one"},
+        });
+        for (key, value) in rest.as_object().unwrap() {
+            pod[key] = value.clone();
+        }
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn node(unschedulable: bool, ready: &str) -> Arc<Node> {
+        let node = json!({
+            "metadata": {"name": "one"},
+            "spec": {"unschedulable": unschedulable},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        });
+        Arc::new(serde_json::from_value(node).unwrap())
+    }
+
+    fn conditions(all: &Value) -> Pod {
+        pod_of("voice-mongodb-0", &json!({"status": {"conditions": all}}))
+    }
+
+    #[test]
+    fn a_member_is_found_by_its_ordinal_alone() {
+        let pods = ["voice-mongodb-10", "voice-mongodb-1", "voice-mongodb-0x"]
+            .map(|name| Arc::new(pod_of(name, &json!({}))));
+        assert_eq!(
+            pod(&owner(), &pods, 1).unwrap().name_any(),
+            "voice-mongodb-1"
+        );
+        assert!(pod(&owner(), &pods, 0).is_none());
+    }
+
+    #[test]
+    fn a_pod_serves_when_all_of_its_containers_are_ready_and_not_when_it_has_none() {
+        for (ready, serves) in [
+            (vec![], false),
+            (vec![true], true),
+            (vec![true, false], false),
+        ] {
+            let status = |ready: bool| json!({"name": "c", "image": "i", "imageID": "", "ready": ready, "restartCount": 0});
+            let containers: Vec<_> = ready.into_iter().map(status).collect();
+            let status = json!({"status": {"containerStatuses": containers}});
+            let pod = pod_of("voice-mongodb-0", &status);
+            assert_eq!(seen(&pod, true, |_| None).serving, serves);
+        }
+    }
+
+    #[test]
+    fn a_node_is_lost_when_it_is_silent_or_gone_and_never_where_nodes_cannot_be_seen() {
+        let pod = pod_of("voice-mongodb-0", &json!({}));
+        let lost = |can_see, node: Option<Arc<Node>>| {
+            seen(&pod, can_see, |_| node.clone()).node.unwrap().lost
+        };
+        assert!(lost(true, None));
+        assert!(lost(true, Some(node(false, "Unknown"))));
+        // A kubelet that says so itself is not lost.
+        assert!(!lost(true, Some(node(false, "False"))));
+        assert!(!lost(true, Some(node(false, "True"))));
+        assert!(!lost(false, None));
+    }
+
+    #[test]
+    fn a_drained_node_is_cordoned() {
+        let pod = pod_of("voice-mongodb-0", &json!({}));
+        for unschedulable in [true, false] {
+            let seen = seen(&pod, true, |_| Some(node(unschedulable, "True")));
+            assert_eq!(seen.node.unwrap().cordoned, unschedulable);
+        }
+    }
+
+    #[test]
+    fn a_pod_that_is_nowhere_yet_has_no_node_and_no_address() {
+        let pod = pod_of("voice-mongodb-0", &json!({"spec": {"containers": []}}));
+        assert_eq!(seen(&pod, true, |_| None).node, None);
+        assert!(!has_address(&pod));
+        let there = json!({"status": {"podIP": "10.244.1.7"}});
+        assert!(has_address(&pod_of("voice-mongodb-0", &there)));
+    }
+
+    #[test]
+    fn a_gate_that_was_never_set_says_neither() {
+        let unset = conditions(&json!([{"type": "Ready", "status": "True"}]));
+        assert!(!has_gate(&unset, true) && !has_gate(&unset, false));
+        let open = conditions(&json!([{"type": READINESS_GATE, "status": "True"}]));
+        assert!(has_gate(&open, true) && !has_gate(&open, false));
+        let shut = conditions(&json!([{"type": READINESS_GATE, "status": "False"}]));
+        assert!(has_gate(&shut, false) && !has_gate(&shut, true));
+    }
 }

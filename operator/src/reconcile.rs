@@ -14,9 +14,10 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 
-use crate::apply::{self, Applier, ApplyError};
+use crate::apply::{self, Applier, ApplyError, Key, Repair, backoff};
 use crate::build::{self, Backend, Environment, Frozen};
 use crate::cache::{Caches, Stored, Target};
+use crate::clock;
 use crate::crd::SessionStore;
 use crate::dereference::{DereferenceError, World, external_digest};
 use crate::desired::{Desired, Mongodb, Retention, Scale};
@@ -32,6 +33,9 @@ use crate::status::{ApiFindings, Findings, MongodbFindings, Problem};
 use crate::validate::{self, Defaults, Invalid};
 
 pub use memory::Memories;
+
+/// How soon to look again whether a name is free by now.
+const WHILE_TAKEN: Duration = Duration::from_secs(15);
 
 /// What every reconcile has at hand.
 pub struct Context {
@@ -86,6 +90,7 @@ impl ReconcileError {
             Self::Invalid(invalid) => invalid.reason(),
             Self::Dereference(error) => error.reason(),
             Self::Apply(ApplyError::Taken(_)) => "NameTaken",
+            Self::Apply(ApplyError::Earlier(_)) => "WaitingForDeletion",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
             Self::Pod(PodError::Api { .. }) => "PodFailed",
@@ -108,6 +113,12 @@ impl ReconcileError {
             | Self::Status(_)
             | Self::NotLeading(_) => false,
         }
+    }
+
+    /// How soon to look again at what is stalled; `None` if a watch tells that it is not any more.
+    /// An object of somebody else's has no label by which it would be watched.
+    fn look_again(&self) -> Option<Duration> {
+        matches!(self, Self::Apply(ApplyError::Taken(_))).then_some(WHILE_TAKEN)
     }
 
     fn is_not_leading(&self) -> bool {
@@ -133,19 +144,19 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let in_flight = context.metrics.begin();
     let result = context.look(&target, &stored, &mut memory).await;
     in_flight.finish(match &result {
-        Ok(action) if *action == Action::await_change() => Outcome::Unchanged,
+        Ok(None) => Outcome::Unchanged,
         Ok(_) => Outcome::Progressed,
         Err(_) => Outcome::Failed,
     });
     match result {
-        Ok(action) => {
+        Ok(again) => {
             memory.failures = 0;
-            action
+            action(again)
         }
         Err(error) if error.is_stalled() => {
             tracing::warn!(%error, "nothing can be done before that is changed");
             context.metrics.failed(error.reason());
-            Action::await_change()
+            action(error.look_again())
         }
         Err(error) => {
             context.metrics.failed(error.reason());
@@ -156,23 +167,34 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     }
 }
 
+/// When to look again if nothing changes until then; `None` is never.
+fn action(again: Option<Duration>) -> Action {
+    again.map_or_else(Action::await_change, Action::requeue)
+}
+
+/// The sooner of two times.
+fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
+
 impl Context {
     async fn look(
         &self,
         target: &Target,
         stored: &Stored,
         memory: &mut Memory,
-    ) -> Result<Action, ReconcileError> {
+    ) -> Result<Option<Duration>, ReconcileError> {
         let store = match &stored.0 {
             Ok(store) => store,
             Err(unreadable) => {
                 self.report_unreadable(unreadable, memory).await?;
-                return Ok(Action::await_change());
+                return Ok(None);
             }
         };
+        memory.unreadable = None;
         if store.metadata.deletion_timestamp.is_some() {
             // What it owns goes with it; to repair that now would hold it up.
-            return Ok(Action::await_change());
+            return Ok(None);
         }
         let mut findings = Findings {
             generation: store.metadata.generation,
@@ -213,9 +235,11 @@ impl Context {
         store: &SessionStore,
         memory: &mut Memory,
         findings: &mut Findings,
-    ) -> Result<Action, ReconcileError> {
+    ) -> Result<Option<Duration>, ReconcileError> {
         let desired = validate::desired(store, &self.defaults)?;
         memory.desired = Some(desired.clone());
+        findings.lacks_service_monitors =
+            desired.monitoring.service_monitor && !self.caches.has_service_monitors();
         let world = World::read(&self.caches, &desired.owner);
         let stateful_set = world.stateful_set(&desired.owner)?;
         let deployment = world.deployment(&desired.owner)?;
@@ -230,17 +254,18 @@ impl Context {
                     secret,
                     digest: &digest,
                 };
-                self.apply(
-                    &desired,
-                    &world,
-                    backend,
-                    deployment.as_ref(),
-                    memory,
-                    store,
-                )
-                .await?;
+                let again = self
+                    .apply(
+                        &desired,
+                        &world,
+                        backend,
+                        deployment.as_ref(),
+                        memory,
+                        store,
+                    )
+                    .await?;
                 findings.mongodb = Some(MongodbFindings::External);
-                Ok(Action::await_change())
+                Ok(again)
             }
             Mongodb::Managed(set) => {
                 self.caches.release(target);
@@ -253,18 +278,19 @@ impl Context {
                     credentials: &credentials,
                     frozen: frozen.as_ref(),
                 };
-                self.apply(
-                    &desired,
-                    &world,
-                    backend,
-                    deployment.as_ref(),
-                    memory,
-                    store,
-                )
-                .await?;
+                let again = self
+                    .apply(
+                        &desired,
+                        &world,
+                        backend,
+                        deployment.as_ref(),
+                        memory,
+                        store,
+                    )
+                    .await?;
                 let Some(stateful_set) = stateful_set else {
                     // The next look has it.
-                    return Ok(Action::await_change());
+                    return Ok(again);
                 };
                 let view = View {
                     store,
@@ -274,12 +300,14 @@ impl Context {
                     stateful_set: &stateful_set,
                     credentials: &credentials,
                 };
-                self.members(view, memory, findings).await
+                let step = self.members(view, memory, findings).await?;
+                Ok(sooner(again, step))
             }
         }
     }
 
-    /// Brings all objects to what they are to be, and the API to its count of pods.
+    /// Brings all objects to what they are to be, and the API to its count of pods. Says how soon
+    /// to look again at what is left as it is for the moment.
     async fn apply(
         &self,
         desired: &Desired,
@@ -288,28 +316,53 @@ impl Context {
         deployment: Option<&Deployment>,
         memory: &mut Memory,
         store: &SessionStore,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<Option<Duration>, ReconcileError> {
         if store.spec.paused {
-            return Ok(());
+            return Ok(None);
         }
         let mut objects = build::objects(desired, &self.environment, backend);
         if !self.caches.has_service_monitors() {
             objects.retain(|object| object.kind != Kind::ServiceMonitor);
         }
         let observed = world.observed();
-        let steps = apply::steps(&objects, &observed, &memory.applied);
+        let steps = apply::steps(&objects, &observed, &memory.applied, clock::now());
         let applier = Applier::new(&self.client, &desired.owner, &self.leadership);
-        let conflicts = applier.take(steps, &mut memory.applied).await?;
+        let conflicts = applier.take(steps.now, &mut memory.applied).await?;
         self.report_conflicts(store, &conflicts).await;
         let replicas = deployment.and_then(|it| it.spec.as_ref()?.replicas);
-        match (desired.api.scale, replicas) {
-            (Scale::Fixed(wanted), Some(replicas)) if replicas != wanted => {
-                let name = desired.owner.part(Component::Api);
-                applier.scale(Kind::Deployment, &name, wanted).await?;
+        let again = match (desired.api.scale, replicas) {
+            (Scale::Fixed(wanted), Some(found)) => {
+                let key = Key::new(Kind::Deployment, &desired.owner.part(Component::Api));
+                self.scale(&applier, key, found, wanted, memory).await?
             }
-            _ => {}
+            _ => None,
+        };
+        Ok(sooner(steps.again, again))
+    }
+
+    /// Sets a count of pods, at once or, if somebody else sets it to the same again and again, as
+    /// soon as it says.
+    async fn scale(
+        &self,
+        applier: &Applier<'_>,
+        key: Key,
+        found: i32,
+        wanted: i32,
+        memory: &mut Memory,
+    ) -> Result<Option<Duration>, ReconcileError> {
+        if found == wanted {
+            return Ok(None);
         }
-        Ok(())
+        let drift = format!("{found} instead of {wanted}");
+        let now = clock::now();
+        let before = memory.scaled.get(&key);
+        if let Some(wait) = before.and_then(|it| it.wait(&drift, now)) {
+            return Ok(Some(wait));
+        }
+        let repair = Repair::next(before, &drift, now);
+        applier.scale(&key, wanted).await?;
+        memory.scaled.insert(key, repair);
+        Ok(None)
     }
 }
 
@@ -327,11 +380,4 @@ fn api_findings(deployment: &Deployment, scale: Scale) -> ApiFindings {
         ready: status.ready_replicas.unwrap_or_default(),
         is_current: status.observed_generation == deployment.metadata.generation,
     }
-}
-
-/// How long to wait after so many failures in a row: twice as long each time, from a fifth of a
-/// second to a minute.
-pub fn backoff(failures: u32) -> Duration {
-    let doubled = Duration::from_millis(200).saturating_mul(2_u32.saturating_pow(failures));
-    doubled.min(Duration::from_secs(60))
 }

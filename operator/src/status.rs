@@ -28,6 +28,19 @@ pub mod condition {
     pub const FOREIGN_MEMBER: &str = "ForeignMember";
     /// Too few members are left to elect a primary.
     pub const MAJORITY_LOST: &str = "MajorityLost";
+    /// A `ServiceMonitor` is wanted, and the cluster does not know the kind.
+    pub const SERVICE_MONITOR_MISSING: &str = "ServiceMonitorMissing";
+
+    /// Whether a condition is good news when it holds.
+    pub fn is_good(kind: &str) -> bool {
+        ![
+            STALLED,
+            FOREIGN_MEMBER,
+            MAJORITY_LOST,
+            SERVICE_MONITOR_MISSING,
+        ]
+        .contains(&kind)
+    }
 }
 
 /// What one reconcile has found.
@@ -43,6 +56,8 @@ pub struct Findings {
     pub api: Option<ApiFindings>,
     /// Whether the spec asks to leave all as it is.
     pub is_paused: bool,
+    /// Whether a `ServiceMonitor` is wanted, and the cluster does not know the kind.
+    pub lacks_service_monitors: bool,
 }
 
 /// What is in the way of a reconcile.
@@ -129,11 +144,6 @@ pub fn status(
     status
 }
 
-/// Whether two statuses say the same.
-pub fn is_same(one: &SessionStoreStatus, other: Option<&SessionStoreStatus>) -> bool {
-    other == Some(one)
-}
-
 /// A condition without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
@@ -205,6 +215,15 @@ fn conditions(findings: &Findings) -> Vec<Finding> {
             _ => None,
         };
         all.extend(kind.map(|kind| Finding::new(kind, true, why.reason(), why.to_string())));
+    }
+    if findings.lacks_service_monitors {
+        all.push(Finding::new(
+            condition::SERVICE_MONITOR_MISSING,
+            true,
+            "KindUnknown",
+            "the cluster does not know the kind ServiceMonitor, so there is none: install the \
+             definitions of prometheus-operator, or set monitoring.serviceMonitor to false",
+        ));
     }
     all
 }
@@ -399,3 +418,6 @@ fn resolved(desired: &Desired) -> ResolvedValues {
         api_image: Some(desired.api.image.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,3 +175,98 @@ fn requirements([cpu, memory]: [&str; 2], memory_limit: &str) -> ResourceRequire
         ..ResourceRequirements::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(spec: &Value) -> Result<Desired, Invalid> {
+        let store = json!({
+            "apiVersion": "sessionstore.dev/v1alpha1",
+            "kind": "SessionStore",
+            "metadata": {"name": "voice", "namespace": "default", "uid": "1"},
+            "spec": spec,
+        });
+        let defaults = Defaults {
+            api_image: "api:default".to_owned(),
+            mongodb_image: "mongo:default".to_owned(),
+        };
+        desired(&serde_json::from_value(store).unwrap(), &defaults)
+    }
+
+    fn set(spec: &Value) -> ReplicaSet {
+        match read(spec).unwrap().mongodb {
+            Mongodb::Managed(set) => set,
+            Mongodb::External(_) => panic!("it is external"),
+        }
+    }
+
+    #[test]
+    fn an_empty_spec_is_three_members_of_20_gibibytes_that_are_kept_and_two_pods() {
+        let set = set(&json!({}));
+        assert_eq!((set.members, set.image.as_str()), (3, "mongo:default"));
+        assert_eq!(set.storage.size.0, "20Gi");
+        assert_eq!(set.storage.when_deleted, Retention::Retain);
+        assert_eq!(set.storage.when_scaled, Retention::Retain);
+        assert_eq!(set.run_as_user, 999);
+        let api = read(&json!({})).unwrap().api;
+        assert_eq!(
+            (api.scale, api.image.as_str()),
+            (Scale::Fixed(2), "api:default")
+        );
+    }
+
+    #[test]
+    fn what_is_said_counts() {
+        let said = set(&json!({"mongodb": {
+            "image": "mongo:other",
+            "members": 5,
+            "storage": {"size": "1Gi", "storageClassName": "fast", "whenDeleted": "Delete"},
+            "resources": {"limits": {"memory": "2Gi"}},
+        }}));
+        assert_eq!((said.members, said.image.as_str()), (5, "mongo:other"));
+        assert_eq!(said.storage.class.as_deref(), Some("fast"));
+        assert_eq!(said.storage.when_deleted, Retention::Delete);
+        assert_eq!(said.resources.requests, None);
+    }
+
+    #[test]
+    fn a_count_of_members_that_the_rules_would_refuse_is_refused_with_what_to_do() {
+        for members in [-1, 0, 2, 4, 7, 300] {
+            let invalid = read(&json!({"mongodb": {"members": members}})).unwrap_err();
+            assert_eq!(invalid.reason(), "InvalidSpec");
+            assert!(invalid.to_string().contains("use 1, 3 or 5"));
+        }
+    }
+
+    #[test]
+    fn an_external_mongodb_is_a_secret_and_no_members() {
+        let spec = json!({"mongodb": {"external": {"uriSecretRef": {"name": "atlas"}}}});
+        let secret = SecretKey {
+            name: "atlas".to_owned(),
+            key: "uri".to_owned(),
+        };
+        assert_eq!(read(&spec).unwrap().mongodb, Mongodb::External(secret));
+    }
+
+    #[test]
+    fn autoscaling_excludes_a_fixed_count() {
+        let api = read(&json!({"api": {"autoscaling": {"maxReplicas": 4}}}))
+            .unwrap()
+            .api;
+        let auto = Scale::Auto {
+            min: 2,
+            max: 4,
+            cpu_percent: 70,
+        };
+        assert_eq!(api.scale, auto);
+    }
+
+    #[test]
+    fn what_did_not_come_from_an_api_server_is_refused() {
+        let owner = owner(&SessionStore::default());
+        assert_eq!(owner.unwrap_err().reason(), "IncompleteMetadata");
+    }
+}

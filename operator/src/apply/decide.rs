@@ -1,14 +1,19 @@
 //! What there is to do to bring objects to what they are to be. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::DynamicObject;
 use kube::{Resource, ResourceExt};
 
+use crate::apply::Repair;
 use crate::build::{Object, digest};
+use crate::clock::Time;
 use crate::crd::SessionStore;
+use crate::desired::Owner;
 use crate::kind::Kind;
+use crate::names::{FIELD_MANAGER, INSTANCE, MANAGED_BY};
 
 /// Tells an object from all others of its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,16 +73,32 @@ pub struct Applied(BTreeMap<Key, Trace>);
 struct Trace {
     manifest: String,
     fingerprint: String,
+    /// The last time that it had moved by itself.
+    repair: Option<Repair>,
 }
 
+/// The drift of an object that is not there.
+const GONE: &str = "";
+
 impl Applied {
-    /// Notes that `object` was applied, and what became of it.
-    pub fn note(&mut self, object: &Object, live: &DynamicObject) {
+    /// Notes that `object` was applied, and what became of it. `before` is what was there.
+    pub fn note(
+        &mut self,
+        object: &Object,
+        before: Option<&Observed>,
+        live: &DynamicObject,
+        now: Time,
+    ) {
+        let key = Key::of(object);
+        let manifest = object.digest();
+        let trace = self.0.get(&key).filter(|trace| trace.manifest == manifest);
+        let repair = trace.map(|trace| Repair::next(trace.repair.as_ref(), drift(before), now));
         let trace = Trace {
-            manifest: object.digest(),
+            manifest,
             fingerprint: fingerprint(live),
+            repair,
         };
-        self.0.insert(Key::of(object), trace);
+        self.0.insert(key, trace);
     }
 
     /// Notes that an object is gone.
@@ -90,6 +111,21 @@ impl Applied {
             trace.fingerprint == observed.fingerprint && trace.manifest == object.digest()
         })
     }
+
+    /// How much longer to leave an object as it is: somebody else sets it to the same again and
+    /// again, or the cache has not seen yet what was applied.
+    fn wait(&self, object: &Object, observed: Option<&Observed>, now: Time) -> Option<Duration> {
+        let trace = self.0.get(&Key::of(object))?;
+        let repair = trace.repair.as_ref()?;
+        if trace.manifest != object.digest() {
+            return None;
+        }
+        repair.wait(drift(observed), now)
+    }
+}
+
+fn drift(observed: Option<&Observed>) -> &str {
+    observed.map_or(GONE, |observed| &observed.fingerprint)
 }
 
 /// One change.
@@ -98,34 +134,88 @@ pub enum Step<'a> {
     /// Apply an object that is not there.
     Make(&'a Object),
     /// Apply an object that is there.
-    Apply(&'a Object),
+    Apply(&'a Object, &'a Observed),
     /// Delete an object that is no longer wanted.
     Delete(&'a Observed),
 }
 
-/// What to do, in this order: apply what is missing or has moved, then delete what is left over.
-/// Nothing if nothing has moved. `observed` holds only what belongs to the owner.
+/// What there is to do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Steps<'a> {
+    /// Now, in this order.
+    pub now: Vec<Step<'a>>,
+    /// How soon to look again at what is left as it is for the moment.
+    pub again: Option<Duration>,
+}
+
+/// What to do: apply what is missing or has moved, then delete what is left over. Nothing if nothing
+/// has moved. `observed` holds only what belongs to the owner.
 pub fn steps<'a>(
     desired: &'a [Object],
     observed: &'a [Observed],
     applied: &Applied,
-) -> Vec<Step<'a>> {
+    now: Time,
+) -> Steps<'a> {
     let there: BTreeMap<&Key, &Observed> = observed.iter().map(|it| (&it.key, it)).collect();
     let wanted: BTreeSet<Key> = desired.iter().map(Key::of).collect();
-    let changes = desired.iter().filter_map(|object| {
-        match there.get(&Key::of(object)) {
-            None => Some(Step::Make(object)),
+    let mut steps = Steps::default();
+    for object in desired {
+        let found = there.get(&Key::of(object)).copied();
+        let step = match found {
+            None => Step::Make(object),
             // It comes back when it is gone.
-            Some(observed) if observed.is_going => None,
-            Some(observed) if applied.is_current(object, observed) => None,
-            Some(_) => Some(Step::Apply(object)),
+            Some(observed) if observed.is_going => continue,
+            Some(observed) if applied.is_current(object, observed) => continue,
+            Some(observed) => Step::Apply(object, observed),
+        };
+        match applied.wait(object, found, now) {
+            None => steps.now.push(step),
+            Some(wait) => steps.again = Some(steps.again.map_or(wait, |it| it.min(wait))),
         }
-    });
-    let deletes = observed
+    }
+    let left_over = observed
         .iter()
-        .filter(|it| !it.is_going && !wanted.contains(&it.key))
-        .map(Step::Delete);
-    changes.chain(deletes).collect()
+        .filter(|it| !it.is_going && !wanted.contains(&it.key));
+    steps.now.extend(left_over.map(Step::Delete));
+    steps
+}
+
+/// Whose an object is that is not among those that the owner controls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// The owner's: its label has been taken away, or it has no controller any more.
+    Own,
+    /// That of an earlier `SessionStore` of the owner's name: the cluster is about to delete it.
+    Earlier,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// Whose an object is, by its metadata. An object without a controller is the owner's if it refers
+/// to it, or if it has the owner's labels and fields that this operator has applied: somebody has
+/// cut it loose.
+pub fn relation(metadata: &ObjectMeta, owner: &Owner) -> Relation {
+    let references = metadata.owner_references.as_deref().unwrap_or_default();
+    let mut controllers = references.iter().filter(|it| it.controller == Some(true));
+    match controllers.find(|it| it.uid != owner.uid) {
+        Some(other) if other.kind == SessionStore::kind(&()) && other.name == owner.name => {
+            return Relation::Earlier;
+        }
+        Some(_) => return Relation::Foreign,
+        None => {}
+    }
+    let label = |name: &str| metadata.labels.as_ref()?.get(name).map(String::as_str);
+    let is_labelled =
+        label(MANAGED_BY.0) == Some(MANAGED_BY.1) && label(INSTANCE) == Some(owner.name.as_str());
+    let managers = metadata.managed_fields.as_deref().unwrap_or_default();
+    let is_applied = managers.iter().any(|it| {
+        it.manager.as_deref() == Some(FIELD_MANAGER) && it.operation.as_deref() == Some("Apply")
+    });
+    if references.iter().any(|it| it.uid == owner.uid) || (is_labelled && is_applied) {
+        Relation::Own
+    } else {
+        Relation::Foreign
+    }
 }
 
 /// Whether the `SessionStore` of this uid controls the object.
@@ -158,6 +248,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::apply::backoff;
+
+    const NOW: Time = Duration::from_secs(1_000);
+
+    fn todo<'a>(
+        desired: &'a [Object],
+        observed: &'a [Observed],
+        applied: &Applied,
+    ) -> Vec<Step<'a>> {
+        let steps = steps(desired, observed, applied, NOW);
+        assert_eq!(steps.again, None);
+        steps.now
+    }
 
     fn object(name: &str, spec: &Value) -> Object {
         Object {
@@ -187,34 +290,35 @@ mod tests {
             live("a", &json!({"x": 1, "y": 2})),
         );
         let mut applied = Applied::default();
-        applied.note(&wanted, &is);
-        assert_eq!(steps(&[wanted], &[observed(&is)], &applied), []);
+        applied.note(&wanted, None, &is, NOW);
+        assert_eq!(todo(&[wanted], &[observed(&is)], &applied), []);
     }
 
     #[test]
     fn a_new_status_is_no_reason_to_write() {
         let (wanted, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
         let mut applied = Applied::default();
-        applied.note(&wanted, &is);
+        applied.note(&wanted, None, &is, NOW);
         let mut later = is;
         later.metadata.resource_version = Some("6".to_owned());
         later.data["status"] = json!({"readyReplicas": 1});
         later.data["spec"]["replicas"] = json!(3);
-        assert_eq!(steps(&[wanted], &[observed(&later)], &applied), []);
+        assert_eq!(todo(&[wanted], &[observed(&later)], &applied), []);
     }
 
     #[test]
     fn a_field_or_label_that_somebody_changed_is_set_again() {
         let (wanted, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
         let mut applied = Applied::default();
-        applied.note(&wanted, &is);
+        applied.note(&wanted, None, &is, NOW);
         let mut edited = is.clone();
         edited.data["spec"]["x"] = json!(2);
         let mut labelled = is;
         labelled.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
         for moved in [edited, labelled] {
             let (wanted, moved) = ([wanted.clone()], [observed(&moved)]);
-            assert_eq!(steps(&wanted, &moved, &applied), [Step::Apply(&wanted[0])]);
+            let repair = [Step::Apply(&wanted[0], &moved[0])];
+            assert_eq!(todo(&wanted, &moved, &applied), repair);
         }
     }
 
@@ -222,9 +326,9 @@ mod tests {
     fn a_new_manifest_is_applied() {
         let (old, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
         let mut applied = Applied::default();
-        applied.note(&old, &is);
+        applied.note(&old, None, &is, NOW);
         let (new, is) = ([object("a", &json!({"x": 2}))], [observed(&is)]);
-        assert_eq!(steps(&new, &is, &applied), [Step::Apply(&new[0])]);
+        assert_eq!(todo(&new, &is, &applied), [Step::Apply(&new[0], &is[0])]);
     }
 
     #[test]
@@ -234,7 +338,7 @@ mod tests {
             [observed(&live("b", &json!({})))],
         );
         assert_eq!(
-            steps(&wanted, &orphan, &Applied::default()),
+            todo(&wanted, &orphan, &Applied::default()),
             [Step::Make(&wanted[0]), Step::Delete(&orphan[0])]
         );
     }
@@ -245,7 +349,113 @@ mod tests {
         going.metadata.deletion_timestamp =
             Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
         let (wanted, going) = ([object("a", &json!({}))], [observed(&going)]);
-        assert_eq!(steps(&wanted, &going, &Applied::default()), []);
-        assert_eq!(steps(&[], &going, &Applied::default()), []);
+        assert_eq!(todo(&wanted, &going, &Applied::default()), []);
+        assert_eq!(todo(&[], &going, &Applied::default()), []);
+    }
+
+    #[test]
+    fn the_same_edit_again_waits_and_another_one_does_not() {
+        let (wanted, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
+        let edited = observed(&live("a", &json!({"x": 2})));
+        let mut applied = Applied::default();
+        applied.note(&wanted, None, &is, NOW);
+        applied.note(&wanted, Some(&edited), &is, NOW);
+        let (wanted, edited) = ([wanted], [edited]);
+        let again = steps(&wanted, &edited, &applied, NOW);
+        assert_eq!((again.now, again.again), (Vec::new(), Some(backoff(1))));
+        let later = steps(&wanted, &edited, &applied, NOW + backoff(1));
+        assert_eq!(later.now, [Step::Apply(&wanted[0], &edited[0])]);
+        let other = [observed(&live("a", &json!({"x": 3})))];
+        let repair = [Step::Apply(&wanted[0], &other[0])];
+        assert_eq!(todo(&wanted, &other, &applied), repair);
+    }
+
+    #[test]
+    fn what_is_deleted_again_and_again_waits_too() {
+        let (wanted, is) = (object("a", &json!({})), live("a", &json!({})));
+        let mut applied = Applied::default();
+        applied.note(&wanted, None, &is, NOW);
+        let wanted = [wanted];
+        assert_eq!(todo(&wanted, &[], &applied), [Step::Make(&wanted[0])]);
+        applied.note(&wanted[0], None, &is, NOW);
+        let again = steps(&wanted, &[], &applied, NOW);
+        assert_eq!((again.now, again.again), (Vec::new(), Some(backoff(1))));
+    }
+
+    #[test]
+    fn a_new_manifest_waits_for_nobody() {
+        let (old, is) = (object("a", &json!({"x": 1})), live("a", &json!({"x": 1})));
+        let edited = observed(&live("a", &json!({"x": 2})));
+        let mut applied = Applied::default();
+        applied.note(&old, None, &is, NOW);
+        applied.note(&old, Some(&edited), &is, NOW);
+        let (new, edited) = ([object("a", &json!({"x": 4}))], [edited]);
+        let apply = [Step::Apply(&new[0], &edited[0])];
+        assert_eq!(todo(&new, &edited, &applied), apply);
+    }
+
+    fn owner() -> Owner {
+        Owner {
+            name: "voice".to_owned(),
+            namespace: "default".to_owned(),
+            uid: "mine".to_owned(),
+        }
+    }
+
+    fn metadata(controller: Option<(&str, &str, &str)>, is_labelled: bool) -> ObjectMeta {
+        let references = controller.map(|(kind, name, uid)| {
+            json!([{
+                "apiVersion": "sessionstore.dev/v1alpha1",
+                "kind": kind, "name": name, "uid": uid, "controller": true,
+            }])
+        });
+        let labels = is_labelled.then(|| owner().labels(crate::names::Component::Api));
+        serde_json::from_value(json!({"ownerReferences": references, "labels": labels})).unwrap()
+    }
+
+    fn applied_by(mut metadata: ObjectMeta, manager: &str) -> ObjectMeta {
+        metadata.managed_fields = Some(vec![
+            serde_json::from_value(json!({"manager": manager, "operation": "Apply"})).unwrap(),
+        ]);
+        metadata
+    }
+
+    #[test]
+    fn what_it_controls_is_its_own_with_or_without_labels() {
+        for is_labelled in [true, false] {
+            let metadata = metadata(Some(("SessionStore", "voice", "mine")), is_labelled);
+            assert_eq!(relation(&metadata, &owner()), Relation::Own);
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_controls_is_never_taken_over_whatever_its_labels_say() {
+        for controller in [
+            ("SessionStore", "other", "theirs"),
+            ("Deployment", "voice", "theirs"),
+        ] {
+            let metadata = applied_by(metadata(Some(controller), true), FIELD_MANAGER);
+            assert_eq!(relation(&metadata, &owner()), Relation::Foreign);
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_one_of_its_name_has_left_is_waited_for() {
+        let metadata = metadata(Some(("SessionStore", "voice", "earlier")), true);
+        assert_eq!(relation(&metadata, &owner()), Relation::Earlier);
+    }
+
+    #[test]
+    fn what_was_cut_loose_is_taken_back_if_the_operator_has_made_it() {
+        let loose = metadata(None, true);
+        assert_eq!(relation(&loose, &owner()), Relation::Foreign);
+        let (ours, theirs) = (
+            applied_by(loose.clone(), FIELD_MANAGER),
+            applied_by(loose, "somebody"),
+        );
+        assert_eq!(relation(&ours, &owner()), Relation::Own);
+        assert_eq!(relation(&theirs, &owner()), Relation::Foreign);
+        let bare = applied_by(metadata(None, false), FIELD_MANAGER);
+        assert_eq!(relation(&bare, &owner()), Relation::Foreign);
     }
 }

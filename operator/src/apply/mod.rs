@@ -2,28 +2,43 @@
 //! something has moved. `decide` says what there is to do and is pure; here it is done.
 
 mod decide;
+mod repair;
+mod takeover;
 
+use kube::Client;
 use kube::api::{
     Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective,
 };
-use kube::{Client, ResourceExt};
 use serde_json::json;
 use thiserror::Error;
 
 use crate::build::Object;
+use crate::clock;
 use crate::desired::Owner;
 use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
 use crate::names::{FIELD_MANAGER, SCALE_MANAGER};
 
-pub use decide::{Applied, Key, Observed, Step, is_owned_by, steps};
+pub use decide::{Applied, Key, Observed, Relation, Step, Steps, is_owned_by, relation, steps};
+pub use repair::{Repair, backoff};
+pub use takeover::take_over;
 
 /// Objects could not be brought to what they are to be.
 #[derive(Debug, Error)]
 pub enum ApplyError {
     /// Somebody else has an object of this name.
-    #[error("there is a {kind} {name} that does not belong to this SessionStore", kind = .0.kind.name(), name = .0.name)]
+    #[error(
+        "there is a {kind} {name} that does not belong to this SessionStore: rename or delete that \
+         one, or create the SessionStore by another name",
+        kind = .0.kind.name(), name = .0.name
+    )]
     Taken(Key),
+    /// An earlier `SessionStore` of the same name has left it.
+    #[error(
+        "the {kind} {name} of a deleted SessionStore of this name is not gone yet",
+        kind = .0.kind.name(), name = .0.name
+    )]
+    Earlier(Key),
     /// The API server refused or could not be reached.
     #[error("cannot {verb} the {kind} {name}: {source}", kind = .key.kind.name(), name = .key.name)]
     Api {
@@ -80,9 +95,11 @@ impl<'a> Applier<'a> {
             match step {
                 Step::Make(object) => {
                     self.refuse_if_taken(object).await?;
-                    conflicts.extend(self.apply(object, applied).await?);
+                    conflicts.extend(self.apply(object, None, applied).await?);
                 }
-                Step::Apply(object) => conflicts.extend(self.apply(object, applied).await?),
+                Step::Apply(object, observed) => {
+                    conflicts.extend(self.apply(object, Some(observed), applied).await?);
+                }
                 Step::Delete(observed) => {
                     self.delete(&observed.key, &observed.uid).await?;
                     applied.forget(&observed.key);
@@ -97,21 +114,21 @@ impl<'a> Applier<'a> {
     ///
     /// # Errors
     /// The API server refused or could not be reached, or another process leads.
-    pub async fn scale(&self, kind: Kind, name: &str, replicas: i32) -> Result<(), ApplyError> {
+    pub async fn scale(&self, key: &Key, replicas: i32) -> Result<(), ApplyError> {
         self.leadership.check()?;
         let scale = json!({
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
-            "metadata": {"name": name},
+            "metadata": {"name": key.name},
             "spec": {"replicas": replicas},
         });
         let params = PatchParams::apply(SCALE_MANAGER).force();
-        self.api(kind)
-            .patch_scale(name, &params, &Patch::Apply(&scale))
+        self.api(key.kind)
+            .patch_scale(&key.name, &params, &Patch::Apply(&scale))
             .await
             .map_err(|source| ApplyError::Api {
                 verb: "scale",
-                key: Key::new(kind, name),
+                key: key.clone(),
                 source,
             })?;
         Ok(())
@@ -121,43 +138,76 @@ impl<'a> Applier<'a> {
     /// the same name would be taken over, with all that depends on it.
     async fn refuse_if_taken(&self, object: &Object) -> Result<(), ApplyError> {
         let found = self.api(object.kind).get_metadata_opt(&object.name).await;
-        let found = found.map_err(|source| ApplyError::Api {
-            verb: "look for",
-            key: Key::of(object),
-            source,
-        })?;
-        match found {
-            Some(found) if !is_owned_by(found.owner_references(), &self.owner.uid) => {
-                Err(ApplyError::Taken(Key::of(object)))
-            }
-            _ => Ok(()),
+        let found = found.map_err(|source| failed("look for", object, source))?;
+        let Some(found) = found else {
+            return Ok(());
+        };
+        match relation(&found.metadata, self.owner) {
+            Relation::Own => Ok(()),
+            Relation::Earlier => Err(ApplyError::Earlier(Key::of(object))),
+            Relation::Foreign => Err(ApplyError::Taken(Key::of(object))),
         }
     }
 
     async fn apply(
         &self,
         object: &Object,
+        before: Option<&Observed>,
         applied: &mut Applied,
     ) -> Result<Option<Conflict>, ApplyError> {
         let mut params = PatchParams::apply(FIELD_MANAGER);
         params.field_validation = Some(ValidationDirective::Strict);
-        let (result, conflict) = match self.patch(object, &params).await? {
-            Err(kube::Error::Api(status)) if status.is_conflict() => {
-                let conflict = Conflict {
-                    key: Key::of(object),
-                    what: status.message.clone(),
-                };
-                (self.patch(object, &params.force()).await?, Some(conflict))
-            }
-            result => (result, None),
-        };
-        let live = result.map_err(|source| ApplyError::Api {
-            verb: "apply",
+        let conflict = |what: &str| Conflict {
             key: Key::of(object),
-            source,
-        })?;
-        applied.note(object, &live);
-        Ok(conflict)
+            what: what.to_owned(),
+        };
+        let mut told = None;
+        let mut result = self.patch(object, &params).await?;
+        params = params.force();
+        if let Err(kube::Error::Api(status)) = &result
+            && status.is_conflict()
+        {
+            told = Some(conflict(&status.message));
+            result = self.patch(object, &params).await?;
+        }
+        if let Err(kube::Error::Api(status)) = &result
+            && status.is_invalid()
+            && before.is_some()
+        {
+            let why = conflict(&status.message);
+            if self.take_over(object).await? {
+                told = Some(why);
+                result = self.patch(object, &params).await?;
+            }
+        }
+        let live = result.map_err(|source| failed("apply", object, source))?;
+        applied.note(object, before, &live, clock::now());
+        Ok(told)
+    }
+
+    /// Makes all fields of an object the operator's; whether any were not.
+    async fn take_over(&self, object: &Object) -> Result<bool, ApplyError> {
+        let api = self.api(object.kind);
+        let found = api.get_metadata(&object.name).await;
+        let metadata = found.map_err(|source| failed("look at", object, source))?;
+        let managed = json!(metadata.metadata.managed_fields);
+        let managed = managed.as_array().map(Vec::as_slice).unwrap_or_default();
+        let Some(managed) = take_over(managed) else {
+            return Ok(false);
+        };
+        self.leadership.check()?;
+        let patch = json!({"metadata": {
+            "resourceVersion": metadata.metadata.resource_version,
+            "managedFields": managed,
+        }});
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        api.patch_metadata(&object.name, &params, &Patch::Merge(&patch))
+            .await
+            .map_err(|source| failed("take over", object, source))?;
+        Ok(true)
     }
 
     async fn patch(
@@ -194,5 +244,13 @@ impl<'a> Applier<'a> {
     fn api(&self, kind: Kind) -> Api<DynamicObject> {
         let resource = kind.resource();
         Api::namespaced_with(self.client.clone(), &self.owner.namespace, &resource)
+    }
+}
+
+fn failed(verb: &'static str, object: &Object, source: kube::Error) -> ApplyError {
+    ApplyError::Api {
+        verb,
+        key: Key::of(object),
+        source,
     }
 }

@@ -156,3 +156,93 @@ fn secret(owner: &Owner, name: &str, entries: &[(&str, &str)]) -> Object {
     };
     Object::new(Kind::Secret, name, &secret)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    fn owner() -> Owner {
+        Owner {
+            name: "voice".to_owned(),
+            namespace: "default".to_owned(),
+            uid: "1".to_owned(),
+        }
+    }
+
+    fn stored(entries: &[(&str, &[u8])]) -> Secret {
+        let entries = entries.iter();
+        let data = entries.map(|(key, value)| ((*key).to_owned(), ByteString(value.to_vec())));
+        Secret {
+            data: Some(data.collect()),
+            ..Secret::default()
+        }
+    }
+
+    fn complete(
+        find: impl Fn(&str) -> Option<Secret>,
+        kept: Option<&Credentials>,
+        seed: u64,
+    ) -> Result<Credentials, Malformed> {
+        let find = |name: &str| Ok(find(name));
+        Credentials::complete(&owner(), find, kept, &mut StdRng::seed_from_u64(seed))
+    }
+
+    #[test]
+    fn new_ones_are_what_mongod_takes_and_no_two_are_the_same() {
+        let one = complete(|_| None, None, 1).unwrap();
+        assert!((6..=1_024).contains(&one.key.len()));
+        assert!(STANDARD.decode(&one.key).is_ok());
+        assert_eq!(one.service_password.len(), 43);
+        assert_ne!(one.service_password, one.operator_password);
+        assert!(one != complete(|_| None, None, 2).unwrap());
+    }
+
+    #[test]
+    fn what_is_stored_counts_before_what_is_remembered() {
+        let kept = complete(|_| None, None, 1).unwrap();
+        let find = |name: &str| match name {
+            "voice-mongodb-key" => Some(stored(&[("key", b"STORED")])),
+            _ => None,
+        };
+        let found = complete(find, Some(&kept), 2).unwrap();
+        assert_eq!(found.key, "STORED");
+        assert_eq!(found.operator_password, kept.operator_password);
+        assert_eq!(found.service_password, kept.service_password);
+    }
+
+    #[test]
+    fn a_secret_without_its_text_is_for_a_person_to_look_at_and_never_replaced() {
+        let kept = complete(|_| None, None, 1).unwrap();
+        for broken in [
+            Secret::default(),
+            stored(&[("other", b"x")]),
+            stored(&[("password", b"")]),
+            stored(&[("password", b"\xff\xfe")]),
+        ] {
+            let find = |name: &str| (name == "voice-mongodb-user").then(|| broken.clone());
+            let malformed = complete(find, Some(&kept), 2).unwrap_err();
+            assert_eq!(malformed.secret, "voice-mongodb-user");
+            assert_eq!(malformed.entry, "password");
+        }
+    }
+
+    #[test]
+    fn passwords_are_in_no_log() {
+        let one = complete(|_| None, None, 1).unwrap();
+        assert_eq!(format!("{one:?}"), "Credentials(..)");
+    }
+
+    #[test]
+    fn the_connection_string_is_the_same_for_any_number_of_members() {
+        let find = |_: &str| Ok::<_, Malformed>(None);
+        let random = &mut StdRng::seed_from_u64(1);
+        let one = Credentials::complete(&owner(), find, None, random).unwrap();
+        let uri = one.uri(&owner(), "cluster.local");
+        let members = "voice-mongodb.default.svc.cluster.local:27017";
+        let hosts = format!("@voice-mongodb-0.{members},{members}/sessionstore?replicaSet=voice&");
+        assert!(uri.contains(&hosts), "{uri}");
+    }
+}

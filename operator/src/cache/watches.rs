@@ -23,6 +23,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Stored, Target, Trigger, Watched};
+use crate::crd::SessionStore;
 use crate::health::{Streams, WATCH_SECONDS, Watch};
 use crate::kind::Kind;
 use crate::names::{INSTANCE, MANAGED_BY};
@@ -75,12 +76,12 @@ impl Watches {
         Watched {
             session_stores: self.start("sessionstores", namespace, config(), itself),
             owned: owned.into(),
-            pods: self.start("pods", namespace, labelled.clone(), by_label::<Pod>),
+            pods: self.start("pods", namespace, labelled.clone(), by_owner::<Pod>),
             claims: self.start(
                 "persistentvolumeclaims",
                 namespace,
                 labelled,
-                by_label::<PersistentVolumeClaim>,
+                by_owner::<PersistentVolumeClaim>,
             ),
         }
     }
@@ -101,7 +102,7 @@ impl Watches {
         if kind.is_built_in() {
             let watch = self.streams.watch(kind.plural(), "");
             let stream = watcher(api(watch.client(&self.client)), config);
-            tokio::spawn(follow(stream, watch, writer, triggers, by_label));
+            tokio::spawn(follow(stream, watch, writer, triggers, by_owner));
         } else {
             let known = self.has_service_monitors.clone();
             let (client, streams) = (self.client.clone(), self.streams.clone());
@@ -217,9 +218,14 @@ fn config() -> Config {
     Config::default().timeout(WATCH_SECONDS)
 }
 
-/// The `SessionStore` whose label an object has.
-fn by_label<K: ResourceExt>(object: &K) -> Option<Target> {
-    let name = object.labels().get(INSTANCE)?;
+/// The `SessionStore` that controls an object, whatever its label says by now; or, of what it does
+/// not control itself, the one whose label it has.
+fn by_owner<K: ResourceExt>(object: &K) -> Option<Target> {
+    let mut owners = object.owner_references().iter();
+    let controller = owners
+        .find(|it| it.controller == Some(true) && it.kind == <SessionStore as Resource>::kind(&()))
+        .map(|it| &it.name);
+    let name = controller.or_else(|| object.labels().get(INSTANCE))?;
     let namespace = object.namespace()?;
     Some(ObjectRef::new(name).within(&namespace))
 }
@@ -324,7 +330,7 @@ async fn follow_while(
             tokio::select! {
                 _ = known.wait_for(|is_known| !*is_known) => break,
                 Some(event) = stream.next() => {
-                    take(event, &watch, &mut writer, &triggers, &by_label);
+                    take(event, &watch, &mut writer, &triggers, &by_owner);
                 }
             }
         }
@@ -348,7 +354,10 @@ fn watch_definition(
         let mut stream = pin!(watcher(api, config).default_backoff());
         while let Some(event) = stream.next().await {
             let is_known = match event {
-                Ok(Event::Apply(_) | Event::InitApply(_)) => true,
+                // One that is being deleted takes no new objects.
+                Ok(Event::Apply(it) | Event::InitApply(it)) => {
+                    it.metadata.deletion_timestamp.is_none()
+                }
                 Ok(Event::Delete(_)) => false,
                 Ok(Event::Init) => continue,
                 Ok(Event::InitDone) => {
@@ -397,5 +406,52 @@ async fn follow_nodes(
             }
             Err(error) => tracing::warn!(%error, "the watch of nodes is interrupted"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(label: Option<&str>, owner: &Value) -> DynamicObject {
+        serde_json::from_value(json!({"metadata": {
+            "name": "voice-api",
+            "namespace": "default",
+            "labels": label.map(|name| json!({INSTANCE: name})),
+            "ownerReferences": [owner],
+        }}))
+        .unwrap()
+    }
+
+    fn owner(kind: &str, name: &str, controller: bool) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": kind, "name": name, "uid": "1", "controller": controller,
+        })
+    }
+
+    fn concerns(object: &DynamicObject) -> Option<String> {
+        by_owner(object).map(|target| target.to_string())
+    }
+
+    #[test]
+    fn an_object_concerns_who_controls_it_whatever_its_label_says() {
+        let owner = owner("SessionStore", "voice", true);
+        let right = concerns(&object(Some("voice"), &owner)).unwrap();
+        assert_eq!(
+            concerns(&object(Some("other"), &owner)),
+            Some(right.clone())
+        );
+        assert_eq!(concerns(&object(None, &owner)), Some(right));
+    }
+
+    #[test]
+    fn what_others_control_concerns_whose_label_it_has() {
+        let pod = object(Some("voice"), &owner("StatefulSet", "voice-mongodb", true));
+        let target: Target = ObjectRef::new("voice").within("default");
+        assert_eq!(by_owner(&pod), Some(target));
+        let loose = object(None, &owner("SessionStore", "voice", false));
+        assert_eq!(concerns(&loose), None);
     }
 }

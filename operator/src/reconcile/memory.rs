@@ -1,15 +1,15 @@
 //! What is remembered of a `SessionStore` while the process lives. Nothing depends on it but how
 //! much there is to do: a new process begins without.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
 
-use crate::apply::Applied;
+use crate::apply::{Applied, Key, Repair};
 use crate::build::Credentials;
 use crate::cache::Target;
-use crate::crd::SessionStoreStatus;
+use crate::crd::{SessionStore, SessionStoreStatus};
 use crate::desired::Desired;
 use crate::mongo::{Members, Monitor, Versions};
 
@@ -20,12 +20,14 @@ pub(super) struct Memory {
     uid: String,
     /// What was applied.
     pub(super) applied: Applied,
+    /// When what was last given its count of pods.
+    pub(super) scaled: BTreeMap<Key, Repair>,
     /// The key and the passwords, in case that a Secret is deleted.
     pub(super) credentials: Option<Credentials>,
     /// What it asked for when it was last looked at.
     pub(super) desired: Option<Desired>,
     /// The status that was written last, which the cache may not have yet.
-    pub(super) status: Option<SessionStoreStatus>,
+    pub(super) status: Option<Written>,
     /// The way to its members, while there is something to do for them.
     pub(super) members: Option<Members>,
     /// Tells when something changes in its replica set.
@@ -36,6 +38,39 @@ pub(super) struct Memory {
     pub(super) unreadable: Option<String>,
     /// How often in a row it has failed.
     pub(super) failures: u32,
+}
+
+/// A status that was written.
+pub(super) struct Written {
+    /// The version of the resource that it made.
+    pub(super) version: String,
+    pub(super) status: SessionStoreStatus,
+}
+
+impl Memory {
+    /// The newest status that is known: that of the cache, unless what was written is newer.
+    pub(super) fn status_of<'a>(
+        &'a self,
+        store: &'a SessionStore,
+    ) -> Option<&'a SessionStoreStatus> {
+        let seen = store.metadata.resource_version.as_deref();
+        match &self.status {
+            Some(written) if is_before(seen.unwrap_or_default(), &written.version) => {
+                Some(&written.status)
+            }
+            _ => store.status.as_ref(),
+        }
+    }
+}
+
+/// Whether one version of a resource is older than another. They count up, which Kubernetes
+/// promises from 1.35 on and has always done (KEP-5504).
+fn is_before(version: &str, other: &str) -> bool {
+    let number = |version: &str| version.parse::<u64>().ok();
+    match (number(version), number(other)) {
+        (Some(version), Some(other)) => version < other,
+        _ => version != other,
+    }
 }
 
 /// What is remembered of all.
@@ -64,5 +99,58 @@ impl Memories {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Target, Arc<Mutex<Memory>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(version: &str, generation: i64) -> SessionStore {
+        let mut store = SessionStore::default();
+        store.metadata.resource_version = Some(version.to_owned());
+        store.status = Some(status(generation));
+        store
+    }
+
+    fn status(generation: i64) -> SessionStoreStatus {
+        SessionStoreStatus {
+            observed_generation: Some(generation),
+            ..SessionStoreStatus::default()
+        }
+    }
+
+    fn wrote(version: &str, generation: i64) -> Memory {
+        Memory {
+            status: Some(Written {
+                version: version.to_owned(),
+                status: status(generation),
+            }),
+            ..Memory::default()
+        }
+    }
+
+    #[test]
+    fn what_was_written_counts_until_the_cache_has_it() {
+        let memory = wrote("100", 2);
+        assert_eq!(memory.status_of(&store("99", 1)), Some(&status(2)));
+    }
+
+    #[test]
+    fn a_status_that_somebody_has_edited_is_seen() {
+        let memory = wrote("100", 2);
+        assert_eq!(memory.status_of(&store("101", 7)), Some(&status(7)));
+    }
+
+    #[tokio::test]
+    async fn another_one_of_the_same_name_is_unknown() {
+        let memories = Memories::default();
+        let target = Target::new("voice").within("default");
+        memories.of(&target, "first").await.lock().await.failures = 3;
+        assert_eq!(memories.of(&target, "first").await.lock().await.failures, 3);
+        assert_eq!(
+            memories.of(&target, "second").await.lock().await.failures,
+            0
+        );
     }
 }

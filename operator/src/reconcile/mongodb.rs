@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 
-use crate::apply::Applier;
+use crate::apply::{Applier, Key};
 use crate::build::{Credentials, OPERATOR_USER, SERVICE_USER};
 use crate::cache::{Target, Trigger};
 use crate::crd::SessionStore;
@@ -19,7 +18,7 @@ use crate::mongo::{Access, Login, Members, Monitor, Versions};
 use crate::names::Component;
 use crate::pods::Pods;
 use crate::reconcile::memory::Memory;
-use crate::reconcile::{Context, ReconcileError};
+use crate::reconcile::{Context, ReconcileError, sooner};
 use crate::status::{Findings, MongodbFindings};
 
 /// How soon to look again after a step: it has mostly been taken by then.
@@ -57,10 +56,14 @@ fn access(view: &View<'_>) -> Access {
     }
 }
 
-/// Asks the members that have a pod; the names of others lead nowhere.
-async fn ask(members: &Members, wanted: &plan::Desired, observed: &mut Observed) {
-    let has_pod = |ordinal: &usize| observed.members[*ordinal].pod.is_some();
-    let ordinals: Vec<usize> = (0..observed.members.len()).filter(has_pod).collect();
+/// Asks the members whose pod has an address; the names of others lead nowhere, and to wait for
+/// that would hold up all else.
+async fn ask(members: &Members, view: &View<'_>, wanted: &plan::Desired, observed: &mut Observed) {
+    let has_address = |ordinal: &usize| {
+        let pod = members::pod(&view.desired.owner, &view.world.pods, *ordinal);
+        pod.is_some_and(|pod| members::has_address(pod))
+    };
+    let ordinals: Vec<usize> = (0..observed.members.len()).filter(has_address).collect();
     let hosts: Vec<String> = ordinals
         .iter()
         .map(|it| wanted.hosts[*it].clone())
@@ -106,10 +109,10 @@ impl Context {
         view: View<'_>,
         memory: &mut Memory,
         findings: &mut Findings,
-    ) -> Result<Action, ReconcileError> {
+    ) -> Result<Option<Duration>, ReconcileError> {
         let Some(wanted) = self.wanted(&view) else {
             // Its controller has not looked at the newest template yet.
-            return Ok(Action::requeue(WHILE_WAITING));
+            return Ok(Some(WHILE_WAITING));
         };
         let mut observed = Observed {
             replicas: replicas(view.stateful_set),
@@ -121,7 +124,7 @@ impl Context {
             .members
             .take()
             .unwrap_or_else(|| Members::new(access));
-        ask(&members, &wanted, &mut observed).await;
+        ask(&members, &view, &wanted, &mut observed).await;
         let next = plan(&wanted, &observed);
         let summary = Summary::of(&wanted, &observed);
         tracing::debug!(?next, "the plan");
@@ -133,11 +136,11 @@ impl Context {
             versions,
         });
         if view.store.spec.paused {
-            return Ok(Action::requeue(WHILE_STALLED));
+            return Ok(Some(WHILE_STALLED));
         }
-        self.tend(&view, &wanted, &observed).await?;
+        let tend_again = self.tend(&view, &wanted, &observed, memory).await?;
         let again = match next {
-            Next::Done => return Ok(Action::await_change()),
+            Next::Done => return Ok(tend_again),
             Next::Wait(why) if why.is_stalled() => WHILE_STALLED,
             Next::Wait(_) => WHILE_WAITING,
             Next::Do(step) => {
@@ -147,7 +150,7 @@ impl Context {
         };
         // Connections stay as long as there is something to do.
         memory.members = Some(members);
-        Ok(Action::requeue(again))
+        Ok(sooner(tend_again, Some(again)))
     }
 
     /// Looks again whenever something changes in the set.
@@ -169,22 +172,22 @@ impl Context {
         }
     }
 
-    /// The count of pods, and their readiness.
+    /// The count of pods, and their readiness. Says how soon to look again at what is left as it is
+    /// for the moment.
     async fn tend(
         &self,
         view: &View<'_>,
         wanted: &plan::Desired,
         observed: &Observed,
-    ) -> Result<(), ReconcileError> {
+        memory: &mut Memory,
+    ) -> Result<Option<Duration>, ReconcileError> {
         let owner = &view.desired.owner;
         let replicas = plan::replicas(wanted, observed);
-        if replicas != observed.replicas {
-            let name = owner.part(Component::Mongodb);
-            let replicas = i32::try_from(replicas).unwrap_or(i32::MAX);
-            Applier::new(&self.client, owner, &self.leadership)
-                .scale(Kind::StatefulSet, &name, replicas)
-                .await?;
-        }
+        let applier = Applier::new(&self.client, owner, &self.leadership);
+        let key = Key::new(Kind::StatefulSet, &owner.part(Component::Mongodb));
+        let [found, replicas] =
+            [observed.replicas, replicas].map(|it| i32::try_from(it).unwrap_or(i32::MAX));
+        let again = self.scale(&applier, key, found, replicas, memory).await?;
         let pods = Pods::new(&self.client, owner, &self.leadership);
         for (ordinal, is_ready) in plan::ready_members(wanted, observed)
             .into_iter()
@@ -195,7 +198,7 @@ impl Context {
                 pods.set_gate(ordinal, is_ready).await?;
             }
         }
-        Ok(())
+        Ok(again)
     }
 
     async fn step(
@@ -243,7 +246,7 @@ impl Context {
                     })
                 }),
                 volume: claim.and_then(|claim| claim.uid()),
-                answer: Answer::Unreachable("it has no pod".to_owned()),
+                answer: Answer::Unreachable("it has no pod with an address".to_owned()),
             }
         };
         (0..hosts).map(member).collect()

@@ -3,17 +3,17 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::apply::Conflict;
 use crate::crd::{SessionStore, SessionStoreStatus};
 use crate::desired::Owner;
 use crate::names::{Component, FIELD_MANAGER};
-use crate::reconcile::memory::Memory;
+use crate::reconcile::memory::{Memory, Written};
 use crate::reconcile::{Context, ReconcileError};
 use crate::status::{Findings, condition, status};
 
@@ -26,21 +26,23 @@ impl Context {
         memory: &mut Memory,
         findings: &Findings,
     ) -> Result<(), ReconcileError> {
-        let before = memory.status.as_ref().or(store.status.as_ref());
+        let before = memory.status_of(store).cloned();
         let now = Time(Timestamp::now());
         let domain = &self.environment.cluster_domain;
-        let after = status(findings, memory.desired.as_ref(), domain, before, &now);
-        if before == Some(&after) {
+        let desired = memory.desired.as_ref();
+        let after = status(findings, desired, domain, before.as_ref(), &now);
+        if before.as_ref() == Some(&after) {
             return Ok(());
         }
         self.leadership.check()?;
-        let events = transitions(before, &after);
+        let events = transitions(before.as_ref(), &after);
         let patch = json!({
             "apiVersion": SessionStore::api_version(&()),
             "kind": SessionStore::kind(&()),
             "status": after,
         });
-        self.api(store)
+        let written = self
+            .api(store)
             .patch_status(
                 &store.name_any(),
                 &PatchParams::apply(FIELD_MANAGER).force(),
@@ -48,7 +50,10 @@ impl Context {
             )
             .await
             .map_err(ReconcileError::Status)?;
-        memory.status = Some(after);
+        memory.status = Some(Written {
+            version: written.resource_version().unwrap_or_default(),
+            status: after,
+        });
         for event in events {
             self.tell(store, event).await;
         }
@@ -91,26 +96,30 @@ impl Context {
             unreadable.error
         );
         tracing::warn!(namespace, name, message);
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &resource());
+        // To list is what the operator may do anyway.
+        let only = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = api.list(&only).await.map_err(ReconcileError::Status)?;
+        let Some(found) = found.items.first() else {
+            return Ok(());
+        };
         let now = Time(Timestamp::now());
-        let conditions = [(condition::READY, "False"), (condition::STALLED, "True")];
-        let conditions = conditions.map(|(kind, holds)| Condition {
-            type_: kind.to_owned(),
-            status: holds.to_owned(),
-            reason: "Unreadable".to_owned(),
-            message: message.clone(),
-            observed_generation: unreadable.metadata.generation,
-            last_transition_time: now.clone(),
-        });
-        let patch = json!({"status": {
-            "observedGeneration": unreadable.metadata.generation,
-            "conditions": conditions,
-        }});
-        let api: Api<kube::api::PartialObjectMeta<SessionStore>> =
-            Api::namespaced(self.client.clone(), namespace);
-        api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))
-            .await
-            .map_err(ReconcileError::Status)?;
+        let before = &found.data["status"];
+        let after = unreadable_status(before, unreadable.metadata.generation, &message, &now);
+        if *before != after {
+            let patch = json!({
+                "apiVersion": SessionStore::api_version(&()),
+                "kind": SessionStore::kind(&()),
+                "status": after,
+            });
+            let params = PatchParams::apply(FIELD_MANAGER).force();
+            api.patch_status(name, &params, &Patch::Apply(&patch))
+                .await
+                .map_err(ReconcileError::Status)?;
+        }
         memory.unreadable = Some(unreadable.error.clone());
+        memory.status = None;
         Ok(())
     }
 
@@ -150,10 +159,15 @@ impl Context {
     }
 }
 
+/// As many bytes as the API server takes (`NoteLengthLimit` in `pkg/apis/core/validation/events.go`).
+const NOTE_BYTES: usize = 1_024;
+
 pub(super) fn event(kind: EventType, reason: &str, action: &str, note: impl Into<String>) -> Event {
-    // The API server takes no longer ones.
     let mut note: String = note.into();
-    if let Some((end, _)) = note.char_indices().nth(1_000) {
+    let fits = |end: &usize| note.is_char_boundary(*end);
+    if note.len() > NOTE_BYTES
+        && let Some(end) = (0..=NOTE_BYTES).rev().find(fits)
+    {
         note.truncate(end);
     }
     Event {
@@ -186,10 +200,7 @@ fn transitions(before: Option<&SessionStoreStatus>, after: &SessionStoreStatus) 
         // It repeats what `Reconciling` or `Stalled` says.
         .filter(|new| new.type_ != condition::READY || new.status == "True")
         .map(|new| {
-            let is_good = new.status == "True"
-                && new.type_ != condition::STALLED
-                && new.type_ != condition::FOREIGN_MEMBER
-                && new.type_ != condition::MAJORITY_LOST;
+            let is_good = new.status == "True" && condition::is_good(&new.type_);
             let kind = if is_good {
                 EventType::Normal
             } else {
@@ -198,4 +209,171 @@ fn transitions(before: Option<&SessionStoreStatus>, after: &SessionStoreStatus) 
             event(kind, &new.reason, &new.type_, new.message.clone())
         })
         .collect()
+}
+
+fn resource() -> ApiResource {
+    ApiResource::erase::<SessionStore>(&())
+}
+
+/// The status of a resource that cannot be read: what it said before, with other conditions.
+fn unreadable_status(before: &Value, generation: Option<i64>, message: &str, now: &Time) -> Value {
+    let known = before["conditions"].as_array();
+    let conditions = [(condition::READY, "False"), (condition::STALLED, "True")];
+    let conditions = conditions.map(|(kind, status)| {
+        let mut known = known.into_iter().flatten();
+        let same = known.find(|it| it["type"] == kind && it["status"] == status);
+        json!({
+            "type": kind,
+            "status": status,
+            "reason": "Unreadable",
+            "message": message,
+            "observedGeneration": generation,
+            "lastTransitionTime": same.map_or(json!(now), |it| it["lastTransitionTime"].clone()),
+        })
+    });
+    let mut status = match before {
+        Value::Object(fields) => fields.clone(),
+        _ => Map::new(),
+    };
+    status.insert("observedGeneration".to_owned(), json!(generation));
+    status.insert("conditions".to_owned(), json!(conditions));
+    Value::Object(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(conditions: &[(&str, &str, &str)]) -> SessionStoreStatus {
+        let conditions = conditions.iter().map(|(kind, status, reason)| Condition {
+            type_: (*kind).to_owned(),
+            status: (*status).to_owned(),
+            reason: (*reason).to_owned(),
+            message: format!("because of {reason}"),
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            observed_generation: None,
+        });
+        SessionStoreStatus {
+            conditions: conditions.collect(),
+            ..SessionStoreStatus::default()
+        }
+    }
+
+    /// Reason, type of condition, and whether it warns.
+    fn told(
+        before: Option<&SessionStoreStatus>,
+        after: &SessionStoreStatus,
+    ) -> Vec<(String, String, bool)> {
+        let events = transitions(before, after).into_iter();
+        events
+            .map(|it| (it.reason, it.action, it.type_ == EventType::Warning))
+            .collect()
+    }
+
+    fn news(reason: &str, kind: &str, is_warning: bool) -> (String, String, bool) {
+        (reason.to_owned(), kind.to_owned(), is_warning)
+    }
+
+    #[test]
+    fn what_has_not_changed_is_no_news() {
+        let status = says(&[
+            ("Ready", "True", "AsSpecified"),
+            ("ApiAvailable", "True", "Yes"),
+        ]);
+        assert_eq!(told(Some(&status), &status), []);
+    }
+
+    #[test]
+    fn another_message_or_generation_is_no_news() {
+        let before = says(&[("Reconciling", "True", "ApiRollingOut")]);
+        let mut after = before.clone();
+        after.conditions[0].message = "1 of 2".to_owned();
+        after.conditions[0].observed_generation = Some(2);
+        assert_eq!(told(Some(&before), &after), []);
+    }
+
+    #[test]
+    fn a_first_status_tells_what_holds_and_not_what_is_not_there_yet() {
+        let first = says(&[
+            ("Ready", "False", "Starting"),
+            ("Reconciling", "True", "Starting"),
+            ("ApiAvailable", "False", "NoPodReady"),
+        ]);
+        assert_eq!(told(None, &first), [news("Starting", "Reconciling", false)]);
+    }
+
+    #[test]
+    fn what_is_lost_or_in_the_way_is_a_warning_and_what_is_there_again_is_not() {
+        let well = says(&[
+            ("Ready", "True", "AsSpecified"),
+            ("ApiAvailable", "True", "Yes"),
+        ]);
+        let ill = says(&[
+            ("Ready", "False", "NameTaken"),
+            ("Stalled", "True", "NameTaken"),
+            ("ApiAvailable", "False", "No"),
+        ]);
+        let warnings = [
+            news("NameTaken", "Stalled", true),
+            news("No", "ApiAvailable", true),
+        ];
+        assert_eq!(told(Some(&well), &ill), warnings);
+        let again = [
+            news("AsSpecified", "Ready", false),
+            news("Yes", "ApiAvailable", false),
+        ];
+        assert_eq!(told(Some(&ill), &well), again);
+    }
+
+    #[test]
+    fn another_reason_for_the_same_is_news() {
+        let before = says(&[("Reconciling", "True", "Starting")]);
+        let after = says(&[("Reconciling", "True", "ApiRollingOut")]);
+        let news = [news("ApiRollingOut", "Reconciling", false)];
+        assert_eq!(told(Some(&before), &after), news);
+    }
+
+    #[test]
+    fn a_note_is_as_long_as_the_api_server_takes_and_no_half_letters() {
+        let note = event(
+            EventType::Normal,
+            "R",
+            "A",
+            format!("x{}", "ä".repeat(2_000)),
+        )
+        .note;
+        assert_eq!(note.unwrap(), format!("x{}", "ä".repeat(511)));
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_keeps_what_was_known_and_its_times() {
+        let now = Time(Timestamp::UNIX_EPOCH);
+        let before = json!({
+            "mongodb": {"replicaSetId": "1"},
+            "conditions": [
+                {"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+                {"type": "ApiAvailable", "status": "True"},
+            ],
+        });
+        let after = unreadable_status(&before, Some(2), "no number", &now);
+        assert_eq!(after["mongodb"], before["mongodb"]);
+        let [ready, stalled] = after["conditions"].as_array().unwrap().as_slice() else {
+            panic!("there are two");
+        };
+        assert_eq!(ready["lastTransitionTime"], "2026-01-01T00:00:00Z");
+        assert_eq!(stalled["lastTransitionTime"], json!(now));
+        // To say the same again changes nothing.
+        let later = Time(Timestamp::from_second(7).unwrap());
+        assert_eq!(
+            unreadable_status(&after, Some(2), "no number", &later),
+            after
+        );
+    }
+
+    #[test]
+    fn one_without_a_status_gets_one() {
+        let now = Time(Timestamp::UNIX_EPOCH);
+        let status = unreadable_status(&Value::Null, Some(1), "no number", &now);
+        assert_eq!(status["conditions"][0]["status"], "False");
+    }
 }

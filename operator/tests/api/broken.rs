@@ -1,0 +1,241 @@
+//! One that is wrong stops no other, and says what is wrong with it.
+
+use kube::ResourceExt;
+use kube::api::{Patch, PostParams};
+use serde_json::{Value, json};
+use sessionstore_operator::crd;
+use sessionstore_operator::kind::Kind;
+
+use crate::audit;
+use crate::lab::Lab;
+use crate::operator::Operator;
+use crate::place::{Place, by_hand, eventually};
+use crate::specs;
+
+/// The definition as an older or edited one might be: `spec` takes anything.
+fn loose() -> Value {
+    let mut definition = serde_json::to_value(crd::definition()).unwrap();
+    let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    schema["properties"]["spec"] = json!({
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": true,
+    });
+    schema
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("x-kubernetes-validations");
+    definition
+}
+
+#[tokio::test]
+async fn an_unreadable_store_stops_no_other_and_says_so_once() {
+    let place = Place::in_lab(Lab::alone(), "unreadable").await;
+    let operator = Operator::at(&place).await;
+    place.secret("atlas", specs::uri()).await;
+    place.create("chat", specs::external()).await;
+    place.create("turned", specs::external()).await;
+    place.settle(&operator).await;
+
+    place.lab.install(&loose());
+    place
+        .create("broken", json!({"mongodb": {"members": "three"}}))
+        .await;
+    place
+        .change("turned", json!({"spec": {"api": {"replicas": "one"}}}))
+        .await;
+    for name in ["broken", "turned"] {
+        let ready = place
+            .await_condition(name, "Ready", "False", "Unreadable")
+            .await;
+        let message = ready["message"].as_str().unwrap();
+        assert!(message.contains("correct it"), "{message}");
+        place
+            .await_condition(name, "Stalled", "True", "Unreadable")
+            .await;
+    }
+    let status = place.status("turned").await;
+    assert_eq!(status["api"]["replicasReady"], "0/1", "what is known stays");
+
+    // The strict definition again: what is stored stays as it is.
+    place.lab.install(&crd::definition());
+    place.settle(&operator).await;
+    let start = audit::now(&place.lab);
+    let versions = place.versions().await;
+    place
+        .change("broken", json!({"metadata": {"annotations": {"a": "b"}}}))
+        .await;
+    place
+        .change("chat", json!({"spec": {"api": {"replicas": 3}}}))
+        .await;
+    place
+        .await_that(
+            Kind::Deployment,
+            "chat-api",
+            "the other one goes on",
+            |it| it.data["spec"]["replicas"] == 3,
+        )
+        .await;
+    place.settle(&operator).await;
+    let writes = audit::of(&place.lab, start, operator.user()).into_iter();
+    let writes: Vec<_> = writes
+        .filter(|it| it.is_work() && it.path.contains("/broken/"))
+        .collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+    assert_eq!(
+        versions["SessionStore/turned"],
+        place.versions().await["SessionStore/turned"]
+    );
+
+    // A restarted one has nothing new to say either.
+    operator.stop();
+    let before = place.versions().await;
+    let operator = Operator::at(&place).await;
+    place.settle(&operator).await;
+    assert_eq!(place.versions().await, before);
+
+    // When it is corrected it goes on, and nothing of what was said stays.
+    let corrected = json!({"spec": {"mongodb": {"members": 1}}});
+    place.change("broken", corrected).await;
+    place
+        .change("turned", json!({"spec": {"api": {"replicas": 2}}}))
+        .await;
+    for name in ["broken", "turned"] {
+        let deployment = format!("{name}-api");
+        place.await_object(Kind::Deployment, &deployment).await;
+        eventually("it is no longer stalled", async || {
+            let stalled = place.condition(name, "Stalled").await;
+            stalled.is_none().then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_spec_is_a_condition_with_a_remedy_until_it_is_corrected() {
+    let place = Place::in_lab(Lab::alone(), "invalid").await;
+    place.lab.install(&loose());
+    let operator = Operator::at(&place).await;
+    place.secret("atlas", specs::uri()).await;
+    let invalid = place
+        .create("voice", json!({"mongodb": {"members": 2}}))
+        .await;
+    place.create("chat", specs::external()).await;
+
+    let stalled = place
+        .await_condition("voice", "Stalled", "True", "InvalidSpec")
+        .await;
+    let message = stalled["message"].as_str().unwrap();
+    assert!(message.contains("use 1, 3 or 5"), "{message}");
+    let status = place.status("voice").await;
+    assert_eq!(
+        status["observedGeneration"],
+        json!(invalid.metadata.generation)
+    );
+    assert!(
+        place
+            .get(Kind::StatefulSet, "voice-mongodb")
+            .await
+            .is_none()
+    );
+    place.await_object(Kind::Deployment, "chat-api").await;
+    place.settle(&operator).await;
+
+    place
+        .change("voice", json!({"spec": {"mongodb": {"members": 1}}}))
+        .await;
+    place.await_object(Kind::StatefulSet, "voice-mongodb").await;
+    eventually("it is no longer stalled", async || {
+        let stalled = place.condition("voice", "Stalled").await;
+        stalled.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_it_is_paused_nothing_is_written_but_the_status() {
+    let place = Place::new("paused").await;
+    let operator = Operator::at(&place).await;
+    place.secret("atlas", specs::uri()).await;
+    let mut spec = specs::external();
+    spec["paused"] = json!(true);
+    let paused = place.create("new", spec).await;
+    place.create("chat", specs::external()).await;
+    place
+        .await_condition("new", "Ready", "False", "Paused")
+        .await;
+    let status = place.status("new").await;
+    assert_eq!(
+        status["observedGeneration"],
+        json!(paused.metadata.generation)
+    );
+    place.settle(&operator).await;
+    let owned = place.owned().await;
+    assert!(
+        owned
+            .iter()
+            .all(|(_, it)| it.name_any().starts_with("chat"))
+    );
+
+    place
+        .change("chat", json!({"spec": {"paused": true}}))
+        .await;
+    place
+        .await_condition("chat", "Ready", "False", "Paused")
+        .await;
+    let start = audit::now(&place.lab);
+    let edit = json!({"spec": {"maxUnavailable": 2}});
+    place
+        .edit(Kind::PodDisruptionBudget, "chat-api", edit)
+        .await;
+    place.delete(Kind::NetworkPolicy, "chat-api").await;
+    place
+        .change("chat", json!({"spec": {"api": {"replicas": 4}}}))
+        .await;
+    place.settle(&operator).await;
+    let works = audit::of(&place.lab, start, operator.user()).into_iter();
+    let works: Vec<_> = works
+        .filter(|it| it.is_work() && it.resource != "sessionstores")
+        .collect();
+    assert!(works.is_empty(), "{works:#?}");
+
+    place
+        .change("chat", json!({"spec": {"paused": false}}))
+        .await;
+    place.await_object(Kind::NetworkPolicy, "chat-api").await;
+    place
+        .await_that(
+            Kind::PodDisruptionBudget,
+            "chat-api",
+            "it is repaired",
+            |it| it.data["spec"]["maxUnavailable"] == 1,
+        )
+        .await;
+    place
+        .await_that(Kind::Deployment, "chat-api", "it is scaled", |it| {
+            it.data["spec"]["replicas"] == 4
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_object_that_the_rules_refuse_is_never_stored() {
+    let place = Place::new("refused").await;
+    let store = json!({
+        "apiVersion": "sessionstore.dev/v1alpha1",
+        "kind": "SessionStore",
+        "metadata": {"name": "voice"},
+        "spec": {"mongodb": {"members": 2}},
+    });
+    let store = serde_json::from_value(store).unwrap();
+    let made = place.stores().create(&PostParams::default(), &store).await;
+    let error = made.unwrap_err().to_string();
+    assert!(error.contains("members elect by majority"), "{error}");
+    place.create("chat", specs::external()).await;
+    let moved = json!({"spec": {"mongodb": {"external": null}}});
+    let moved = place
+        .stores()
+        .patch("chat", &by_hand(), &Patch::Merge(moved))
+        .await;
+    let error = moved.unwrap_err().to_string();
+    assert!(error.contains("cannot move between"), "{error}");
+}

@@ -66,12 +66,17 @@ enum Step {
     Schemathesis,
     /// Licences and sources of all dependencies
     Deny,
+    /// The operator against a real API server
+    OperatorApi,
     /// A real Kubernetes of one and of three nodes, really hurt
     Cluster,
 }
 
-/// Tests that need the machine for a Kubernetes of their own.
-const CLUSTER_TESTS: [&str; 2] = ["--features", "sessionstore-cluster/cluster-tests"];
+/// Tests that need a Kubernetes of their own.
+const CLUSTER_TESTS: [&str; 2] = [
+    "--features",
+    "sessionstore-cluster/cluster-tests,sessionstore-operator/cluster-tests",
+];
 
 struct Report {
     step: Step,

@@ -150,9 +150,11 @@ fn recipe() -> io::Result<String> {
     files.sort();
     let mut hash = Sha256::new();
     for file in files {
-        hash.update(file.as_os_str().as_encoded_bytes().len().to_le_bytes());
+        // Wherever the checkout lies.
         let name = file.strip_prefix(MODULE).unwrap_or(&file);
-        hash.update(name.as_os_str().as_encoded_bytes());
+        let name = name.as_os_str().as_encoded_bytes();
+        hash.update(name.len().to_le_bytes());
+        hash.update(name);
         let content = fs::read(&file)?;
         hash.update(content.len().to_le_bytes());
         hash.update(content);

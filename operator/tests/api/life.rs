@@ -118,7 +118,7 @@ async fn a_deleted_store_is_gone_with_all_it_owned_and_says_that_its_volumes_sta
     })
     .await;
     let works = audit::of(&place.lab, start, operator.user()).into_iter();
-    let works: Vec<_> = works.filter(|it| it.is_work()).collect();
+    let works: Vec<_> = works.filter(audit::Request::is_work).collect();
     assert!(works.is_empty(), "{works:#?}");
     assert_eq!(claims(), before);
     assert_eq!(place.events("VolumesRetained").await.len(), 1);

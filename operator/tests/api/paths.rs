@@ -35,8 +35,8 @@ impl std::fmt::Display for Path {
 
 /// All leaves that this manager has applied.
 pub(crate) fn applied(object: &DynamicObject, manager: &str) -> Vec<Path> {
-    let mut managed = object.metadata.managed_fields.iter().flatten();
-    let entry = managed
+    let mut entries = object.metadata.managed_fields.iter().flatten();
+    let entry = entries
         .find(|it| {
             it.manager.as_deref() == Some(manager) && it.operation.as_deref() == Some("Apply")
         })

@@ -159,6 +159,9 @@ impl Suite {
             }
             Step::Schemathesis => self.with_server(schemathesis::check),
             Step::Deny => one(deny::check(deny::Advisories::Skip)),
+            Step::OperatorApi => {
+                count(cargo(["test", "--workspace", "--test", "api"]).args(CLUSTER_TESTS))
+            }
             Step::Cluster => {
                 count(cargo(["test", "--workspace", "--test", "cluster"]).args(CLUSTER_TESTS))
             }

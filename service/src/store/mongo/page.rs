@@ -207,7 +207,7 @@ mod tests {
     use crate::domain::{Consistency, Seq};
 
     fn id() -> SessionId {
-        "call-7".parse().unwrap()
+        SessionId::from_stored("call-7")
     }
 
     fn event(seq: i64) -> RawDocumentBuf {

@@ -41,7 +41,7 @@ async fn an_unreadable_store_stops_no_other_and_says_so_once() {
         .create("broken", json!({"mongodb": {"members": "three"}}))
         .await;
     place
-        .change("turned", json!({"spec": {"api": {"replicas": "one"}}}))
+        .change("turned", json!({"spec": {"api": {"log": 7}}}))
         .await;
     for name in ["broken", "turned"] {
         let ready = place
@@ -97,7 +97,7 @@ async fn an_unreadable_store_stops_no_other_and_says_so_once() {
     let corrected = json!({"spec": {"mongodb": {"members": 1}}});
     place.change("broken", corrected).await;
     place
-        .change("turned", json!({"spec": {"api": {"replicas": 2}}}))
+        .change("turned", json!({"spec": {"api": {"log": "info"}}}))
         .await;
     for name in ["broken", "turned"] {
         let deployment = format!("{name}-api");

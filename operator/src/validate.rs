@@ -198,7 +198,7 @@ mod tests {
 
     fn set(spec: &Value) -> ReplicaSet {
         match read(spec).unwrap().mongodb {
-            Mongodb::Managed(set) => set,
+            Mongodb::Managed(set) => *set,
             Mongodb::External(_) => panic!("it is external"),
         }
     }

@@ -56,14 +56,14 @@ async fn an_unreadable_store_stops_no_other_and_says_so_once() {
     let status = place.status("turned").await;
     assert_eq!(status["api"]["replicasReady"], "0/1", "what is known stays");
 
+    let again = json!({"metadata": {"annotations": {"a": "b"}}});
+    place.change("broken", again).await;
+    place.settle(&operator).await;
+    let start = audit::now(&place.lab);
     // The strict definition again: what is stored stays as it is.
     place.lab.install(&crd::definition());
     place.settle(&operator).await;
-    let start = audit::now(&place.lab);
     let versions = place.versions().await;
-    place
-        .change("broken", json!({"metadata": {"annotations": {"a": "b"}}}))
-        .await;
     place
         .change("chat", json!({"spec": {"api": {"replicas": 3}}}))
         .await;

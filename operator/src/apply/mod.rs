@@ -172,7 +172,6 @@ impl<'a> Applier<'a> {
         }
         if let Err(kube::Error::Api(status)) = &result
             && status.is_invalid()
-            && before.is_some()
         {
             let why = conflict(&status.message);
             if self.take_over(object).await? {
@@ -188,8 +187,11 @@ impl<'a> Applier<'a> {
     /// Makes all fields of an object the operator's; whether any were not.
     async fn take_over(&self, object: &Object) -> Result<bool, ApplyError> {
         let api = self.api(object.kind);
-        let found = api.get_metadata(&object.name).await;
-        let metadata = found.map_err(|source| failed("look at", object, source))?;
+        let found = api.get_metadata_opt(&object.name).await;
+        let found = found.map_err(|source| failed("look at", object, source))?;
+        let Some(metadata) = found else {
+            return Ok(false);
+        };
         let managed = json!(metadata.metadata.managed_fields);
         let managed = managed.as_array().map(Vec::as_slice).unwrap_or_default();
         let Some(managed) = take_over(managed) else {

@@ -114,9 +114,15 @@ impl Context {
                 "status": after,
             });
             let params = PatchParams::apply(FIELD_MANAGER).force();
-            api.patch_status(name, &params, &Patch::Apply(&patch))
-                .await
-                .map_err(ReconcileError::Status)?;
+            match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
+                // So wrong that the API server takes no change of it at all but a correction.
+                Err(kube::Error::Api(status)) if status.is_invalid() => {
+                    tracing::warn!(namespace, name, %status, "nor can its status be written");
+                }
+                written => {
+                    written.map_err(ReconcileError::Status)?;
+                }
+            }
         }
         memory.unreadable = Some(unreadable.error.clone());
         memory.status = None;

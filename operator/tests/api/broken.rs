@@ -41,7 +41,7 @@ async fn an_unreadable_store_stops_no_other_and_says_so_once() {
         .create("broken", json!({"mongodb": {"members": "three"}}))
         .await;
     place
-        .change("turned", json!({"spec": {"api": {"replicas": "one"}}}))
+        .change("turned", json!({"spec": {"api": {"log": 7}}}))
         .await;
     for name in ["broken", "turned"] {
         let ready = place
@@ -56,14 +56,14 @@ async fn an_unreadable_store_stops_no_other_and_says_so_once() {
     let status = place.status("turned").await;
     assert_eq!(status["api"]["replicasReady"], "0/1", "what is known stays");
 
+    let again = json!({"metadata": {"annotations": {"a": "b"}}});
+    place.change("broken", again).await;
+    place.settle(&operator).await;
+    let start = audit::now(&place.lab);
     // The strict definition again: what is stored stays as it is.
     place.lab.install(&crd::definition());
     place.settle(&operator).await;
-    let start = audit::now(&place.lab);
     let versions = place.versions().await;
-    place
-        .change("broken", json!({"metadata": {"annotations": {"a": "b"}}}))
-        .await;
     place
         .change("chat", json!({"spec": {"api": {"replicas": 3}}}))
         .await;
@@ -97,7 +97,7 @@ async fn an_unreadable_store_stops_no_other_and_says_so_once() {
     let corrected = json!({"spec": {"mongodb": {"members": 1}}});
     place.change("broken", corrected).await;
     place
-        .change("turned", json!({"spec": {"api": {"replicas": 2}}}))
+        .change("turned", json!({"spec": {"api": {"log": "info"}}}))
         .await;
     for name in ["broken", "turned"] {
         let deployment = format!("{name}-api");

@@ -86,16 +86,25 @@ fn others(value: &Value) -> Vec<Option<Value>> {
     others.into_iter().map(Some).chain([None]).collect()
 }
 
-/// Writes an object as somebody else; `None` if it is refused.
+/// Writes an object as somebody else; `None` if it is refused. Its controller may write its status
+/// in between.
 async fn put(place: &Place, kind: Kind, object: &Value, dry_run: bool) -> Option<Value> {
     let params = PostParams {
         dry_run,
         field_manager: Some(SOMEBODY.to_owned()),
     };
     let name = object["metadata"]["name"].as_str().unwrap();
-    let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
-    let put = place.api(kind).replace(name, &params, &object).await;
-    put.ok().as_ref().map(whole)
+    let mut object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
+    loop {
+        match place.api(kind).replace(name, &params, &object).await {
+            Ok(written) => return Some(whole(&written)),
+            Err(kube::Error::Api(status)) if status.is_conflict() => {
+                object.metadata.resource_version =
+                    place.get(kind, name).await?.metadata.resource_version;
+            }
+            Err(_) => return None,
+        }
+    }
 }
 
 /// Sets a field to something else that the API server takes; whether there is any such thing.
@@ -108,17 +117,8 @@ async fn change(place: &Place, kind: Kind, name: &str, path: &Path) -> bool {
     for other in others(value) {
         let edited = path.with(&live, other);
         let dry = put(place, kind, &edited, true).await;
-        let is_other = dry.is_some_and(|it| path.get(&it) != before.as_ref());
-        if is_other {
-            // Its controller may have written its status in between.
-            return eventually("it is changed", async || {
-                let live = whole(&place.get(kind, name).await.unwrap());
-                let mut edited = edited.clone();
-                edited["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-                put(place, kind, &edited, false).await
-            })
-            .await
-            .is_object();
+        if dry.is_some_and(|it| path.get(&it) != before.as_ref()) {
+            return put(place, kind, &edited, false).await.is_some();
         }
     }
     false

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use crate::audit;
-use crate::operator::{Operator, Start};
+use crate::operator::Operator;
 use crate::place::{Place, QUIET, eventually};
 use crate::specs;
 
@@ -71,9 +71,7 @@ fn idle_time() -> Duration {
 #[tokio::test]
 async fn ten_idle_stores_cost_leases_and_watches_alone() {
     let place = Place::new("idle").await;
-    // As long a Lease as by default.
-    let operator = Start::at(&place).arguments(&[]).go().await;
-    operator.await_lead().await;
+    let operator = Operator::at(&place).await;
     place.secret("atlas", specs::uri()).await;
     for number in 0..10 {
         let spec = if number % 2 == 0 {

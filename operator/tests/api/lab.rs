@@ -62,6 +62,12 @@ impl Lab {
         self.kubectl(&["apply", "--server-side", "--filename", &file]);
         let kind = format!("crd/{name}");
         self.kubectl(&["wait", "--for=condition=Established", &kind]);
+        // kubectl remembers for hours which kinds there are.
+        let _ = fs::remove_dir_all(self.kubectl_cache());
+    }
+
+    fn kubectl_cache(&self) -> PathBuf {
+        self.folder().join("kubectl-cache")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -80,7 +86,9 @@ impl Lab {
 
     /// What kubectl prints, or what is wrong.
     pub(crate) fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
-        output_of(self.cluster.kubectl().args(args))
+        let mut kubectl = self.cluster.kubectl();
+        kubectl.arg("--cache-dir").arg(self.kubectl_cache());
+        output_of(kubectl.args(args))
     }
 
     /// What helm prints.
@@ -127,7 +135,8 @@ fn remove_abandoned(labs: &Path) {
         let Some((pid, _)) = name.split_once('-') else {
             continue;
         };
-        if !Path::new("/proc").join(pid).exists() {
+        // Beside each folder is the file of its lock.
+        if folder.is_dir() && !Path::new("/proc").join(pid).exists() {
             Cluster::down(&folder).unwrap();
         }
     }

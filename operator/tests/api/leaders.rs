@@ -45,11 +45,7 @@ fn turns(place: &Place, start: usize) -> Vec<String> {
 async fn another_operator_goes_on_when_the_leader_ends_or_dies_and_never_do_two_write() {
     let place = Place::new("leaders").await;
     let start = audit::now(&place.lab);
-    // With the Lease as it is by default.
-    let candidate = async |name: &str| {
-        let start = Start::at(&place).arguments(&[]);
-        start.user(name, ADMINS).go().await
-    };
+    let candidate = async |name: &str| Start::at(&place).user(name, ADMINS).go().await;
     let first = candidate("turn-1").await;
     first.await_lead().await;
     let second = candidate("turn-2").await;

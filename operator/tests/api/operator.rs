@@ -26,7 +26,6 @@ pub(crate) struct Start<'a> {
     namespace: String,
     user: String,
     groups: Vec<&'static str>,
-    arguments: Vec<String>,
 }
 
 impl<'a> Start<'a> {
@@ -37,7 +36,6 @@ impl<'a> Start<'a> {
             namespace: place.namespace.clone(),
             user: format!("operator-of-{}", place.namespace),
             groups: vec!["system:masters"],
-            arguments: vec!["--lease-duration=3s".to_owned()],
         }
     }
 
@@ -45,12 +43,6 @@ impl<'a> Start<'a> {
     pub(crate) fn user(mut self, user: &str, groups: &[&'static str]) -> Self {
         user.clone_into(&mut self.user);
         self.groups = groups.to_vec();
-        self
-    }
-
-    /// With other arguments than a short Lease.
-    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
-        self.arguments = arguments.iter().map(|it| (*it).to_owned()).collect();
         self
     }
 
@@ -68,7 +60,6 @@ impl<'a> Start<'a> {
             .args(["--log-format", "json"])
             .args(["--namespace", &self.namespace])
             .args(["--lease-namespace", &self.namespace])
-            .args(&self.arguments)
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

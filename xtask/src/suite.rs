@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// Only what needs nothing but Rust: fmt, clippy, test
     #[arg(long, conflicts_with = "only")]
     fast: bool,
+    /// Also what starts a Kubernetes on this machine or needs programs of it: chart, operator-api,
+    /// cluster. The first time they are compiled, which takes ten minutes more
+    #[arg(long, conflicts_with_all = ["fast", "only"])]
+    kubernetes: bool,
     /// Only this step; may be given several times
     #[arg(long, value_enum, value_name = "STEP")]
     only: Vec<Step>,
@@ -72,6 +76,9 @@ enum Step {
     Cluster,
 }
 
+/// Steps that need a Kubernetes, or programs that are compiled with it.
+const ON_KUBERNETES: [Step; 3] = [Step::Chart, Step::OperatorApi, Step::Cluster];
+
 /// Tests that need a Kubernetes of their own.
 const CLUSTER_TESTS: [&str; 2] = [
     "--features",
@@ -104,7 +111,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 fn plan(args: &Args) -> impl Iterator<Item = Step> {
     let wanted = match (args.fast, args.only.as_slice()) {
         (true, _) => vec![Step::Fmt, Step::Clippy, Step::Test],
-        (false, []) => Step::value_variants().to_vec(),
+        (false, []) => {
+            let all = Step::value_variants().iter().copied();
+            all.filter(|step| args.kubernetes || !ON_KUBERNETES.contains(step))
+                .collect()
+        }
         (false, only) => only.to_vec(),
     };
     Step::value_variants()
@@ -258,14 +269,27 @@ mod tests {
     fn args(fast: bool, only: &[Step]) -> Args {
         Args {
             fast,
+            kubernetes: false,
             only: only.to_vec(),
             seeds: 1,
         }
     }
 
     #[test]
-    fn without_options_every_step_runs() {
+    fn without_options_every_step_runs_that_needs_no_kubernetes() {
         let steps: Vec<Step> = plan(&args(false, &[])).collect();
+        let others = Step::value_variants().len() - ON_KUBERNETES.len();
+        assert_eq!(steps.len(), others);
+        assert!(steps.iter().all(|step| !ON_KUBERNETES.contains(step)));
+    }
+
+    #[test]
+    fn with_kubernetes_every_step_runs() {
+        let every = Args {
+            kubernetes: true,
+            ..args(false, &[])
+        };
+        let steps: Vec<Step> = plan(&every).collect();
         assert_eq!(steps, Step::value_variants());
     }
 

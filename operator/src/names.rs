@@ -1,6 +1,6 @@
 //! Names that are derived from the name of a `SessionStore`, labels, and fixed names. Pure.
 //!
-//! The longest is 17 characters longer than the resource's own name, which the CRD keeps to 40, so
+//! The longest is 19 characters longer than the resource's own name, which the CRD keeps to 40, so
 //! that all stay within the 63 of a DNS label.
 
 use std::collections::BTreeMap;
@@ -145,6 +145,6 @@ mod tests {
             // The label that a StatefulSet gives its pods: its name and ten characters.
             format!("{}-0123456789", owner.part(Component::Mongodb)),
         ];
-        assert_eq!(names.map(|name| name.len()).into_iter().max(), Some(57));
+        assert_eq!(names.map(|name| name.len()).into_iter().max(), Some(59));
     }
 }

@@ -65,15 +65,6 @@ pub fn has_gate(pod: &Pod, is_ready: bool) -> bool {
     gate.is_some_and(|gate| (gate.status == "True") == is_ready)
 }
 
-/// Whether a pod is ready by all that Kubernetes knows.
-pub fn is_pod_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|it| it.conditions.as_ref());
-    conditions.is_some_and(|all| {
-        all.iter()
-            .any(|it| it.type_ == "Ready" && it.status == "True")
-    })
-}
-
 fn is_cordoned(node: &Node) -> bool {
     let spec = node.spec.as_ref();
     spec.and_then(|spec| spec.unschedulable) == Some(true)

@@ -36,7 +36,3 @@ pub use reference::markdown;
 pub use resources::{ResourceAmounts, Resources};
 pub use session_store::{SessionStore, SessionStoreSpec};
 pub use status::{ApiStatus, MemberStatus, MongodbStatus, ResolvedValues, SessionStoreStatus};
-
-/// The longest name of a `SessionStore`, in characters. What is derived from it (a pod, its claim,
-/// the label that names a revision of the `StatefulSet`) must fit into 63.
-pub const MAX_NAME_LENGTH: usize = 40;

@@ -137,20 +137,6 @@ impl Cluster {
         Ok(())
     }
 
-    /// Fetches, installs and compiles all that a cluster needs, and builds its own images, so that
-    /// [`up`](Self::up) does not have to. What is there already costs nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`ClusterError::Parts`] when something cannot be had.
-    pub fn prepare(progress: Progress<'_>) -> Result<(), ClusterError> {
-        let programs = Programs::ensure(progress)?;
-        for image in Image::of_the_cluster(&programs)? {
-            image.build()?;
-        }
-        Ok(())
-    }
-
     /// The cluster in `folder`; `None` if there is none. Nothing is started.
     ///
     /// # Errors

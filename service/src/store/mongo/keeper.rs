@@ -139,7 +139,17 @@ async fn finish_erasures(link: &Link) {
 }
 
 async fn look(link: &Link, was_fit: bool) -> State {
-    match schema::ensure(link).await {
+    let ensured = schema::ensure(link).await;
+    // A login that is refused clears the pool and hides the member, and then most calls fail for
+    // that. The refusal itself is what somebody can do something about.
+    let refusal = link.topology.take_refusal();
+    let ensured = ensured.map_err(|error| match (error, refusal) {
+        (SchemaError::Unchecked(passing), Some(refusal)) if passing.is_passing() => {
+            SchemaError::Unchecked(refusal)
+        }
+        (error, _) => error,
+    });
+    match ensured {
         Ok(()) => State::Fit,
         // Without an answer nothing is known to have changed.
         Err(SchemaError::Unchecked(error)) if was_fit => State::Doubtful(error.to_string()),

@@ -2,18 +2,19 @@
 //! read. Fed by driver events, awaited by everything else.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::ServerType;
 use mongodb::bson::oid::ObjectId;
+use mongodb::error::{Error, ErrorKind};
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::{SdamEvent, TopologyDescription};
 use mongodb::options::ServerAddress;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::store::mongo::error::why_unreachable;
+use crate::store::mongo::error::{CallError, why_unreachable};
 
 /// One reign of one primary. Answers of two terms must not be mixed: the second primary may for a
 /// moment know less than the first.
@@ -38,11 +39,19 @@ pub(super) struct View {
 
 /// Watches the set. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Topology(Arc<watch::Sender<View>>);
+pub(super) struct Topology {
+    views: Arc<watch::Sender<View>>,
+    /// The last refusal that a member gave to a login. Views do not tell: the next heartbeat, which
+    /// needs no login, has made the member a good one again.
+    refusal: Arc<Mutex<Option<CallError>>>,
+}
 
 impl Topology {
     pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(View::default())))
+        Self {
+            views: Arc::new(watch::Sender::new(View::default())),
+            refusal: Arc::default(),
+        }
     }
 
     /// What the driver has to be given, so that this knows what it knows. `changed` is called
@@ -51,9 +60,13 @@ impl Topology {
         &self,
         changed: impl Fn(&View, &View) + Send + Sync + 'static,
     ) -> EventHandler<SdamEvent> {
-        let views = Arc::clone(&self.0);
+        let views = Arc::clone(&self.views);
+        let refusal = Arc::clone(&self.refusal);
         EventHandler::callback(move |event| {
             if let SdamEvent::TopologyDescriptionChanged(event) = event {
+                if let Some(refused) = refused_login(&event.new_description) {
+                    *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
+                }
                 let view = View::of(&event.new_description);
                 views.send_if_modified(|current| {
                     let is_new = *current != view;
@@ -68,12 +81,18 @@ impl Topology {
     }
 
     pub(super) fn view(&self) -> View {
-        self.0.borrow().clone()
+        self.views.borrow().clone()
+    }
+
+    /// The refusal of a login, if a member gave one since the last time this was asked.
+    pub(super) fn take_refusal(&self) -> Option<CallError> {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        refusal.take()
     }
 
     /// The term that holds now, or the next one; `None` if there is none before `deadline`.
     pub(super) async fn some_term(&self, deadline: Instant) -> Option<Term> {
-        let mut changes = self.0.subscribe();
+        let mut changes = self.views.subscribe();
         let waiting = changes.wait_for(|view| view.term.is_some());
         let view = timeout_at(deadline, waiting).await.ok()?.ok()?;
         view.term.clone()
@@ -82,7 +101,7 @@ impl Topology {
     /// Returns a while (`grace`) after another primary than that of `term` has come: time enough
     /// for an answer that is on its way.
     pub(super) async fn superseded(&self, term: &Term, grace: Duration) {
-        let mut changes = self.0.subscribe();
+        let mut changes = self.views.subscribe();
         let is_other = |view: &View| view.term.as_ref().is_some_and(|other| other != term);
         if changes.wait_for(is_other).await.is_err() {
             // Nobody watches any more, so nobody waits for this either.
@@ -134,6 +153,14 @@ impl View {
     }
 }
 
+/// What a member said that let nobody log in.
+fn refused_login(description: &TopologyDescription) -> Option<CallError> {
+    let servers = description.servers();
+    let mut errors = servers.values().filter_map(|server| server.error());
+    let is_refusal = |error: &&Error| matches!(&*error.kind, ErrorKind::Authentication { .. });
+    errors.find(is_refusal).map(CallError::from)
+}
+
 /// Whether a server of this wire version is older than MongoDB 6.0, the first with all that the
 /// log needs.
 fn is_too_old(wire_version: i32) -> bool {
@@ -169,7 +196,7 @@ mod tests {
 
     fn topology(term: Option<Term>) -> Topology {
         let topology = Topology::new();
-        topology.0.send_modify(|view| view.term = term);
+        topology.views.send_modify(|view| view.term = term);
         topology
     }
 
@@ -193,7 +220,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         topology
-            .0
+            .views
             .send_modify(|view| view.term = Some(term("a", 1)));
         assert_eq!(waiting.await.unwrap(), Some(term("a", 1)));
     }
@@ -207,11 +234,11 @@ mod tests {
             let (topology, first) = (topology.clone(), first.clone());
             async move { topology.superseded(&first, grace).await }
         });
-        topology.0.send_modify(|view| view.term = None);
+        topology.views.send_modify(|view| view.term = None);
         let early = tokio::time::timeout(Duration::from_secs(60), &mut waiting).await;
         assert!(early.is_err(), "no primary is no other primary");
         topology
-            .0
+            .views
             .send_modify(|view| view.term = Some(term("a", 2)));
         waiting.await.unwrap();
     }

@@ -98,8 +98,8 @@ async fn keep(link: Arc<Link>, state: watch::Sender<State>) {
     let mut next_erasures = Instant::now();
     loop {
         if Instant::now() >= next_look {
-            let was_fit = state.borrow().is_fit();
-            let now = look(&link, was_fit).await;
+            let was = state.borrow().clone();
+            let now = look(&link, &was).await;
             next_look = Instant::now() + if now == State::Fit { LATER } else { SOON };
             let said = state.send_if_modified(|state| {
                 let is_new = *state != now;
@@ -138,26 +138,27 @@ async fn finish_erasures(link: &Link) {
     }
 }
 
-async fn look(link: &Link, was_fit: bool) -> State {
+async fn look(link: &Link, was: &State) -> State {
     let ensured = schema::ensure(link).await;
-    // A login that is refused clears the pool and hides the member, and then most calls fail for
-    // that. The refusal itself is what somebody can do something about.
-    let refusal = link.topology.take_refusal();
-    let ensured = ensured.map_err(|error| match (error, refusal) {
-        (SchemaError::Unchecked(passing), Some(refusal)) if passing.is_passing() => {
+    judge(ensured, link.topology.take_refusal(), was)
+}
+
+/// What a look means. A login that is refused clears the pool and hides the member, and then most
+/// calls fail for that: the refusal is what somebody can do something about.
+fn judge(ensured: Result<(), SchemaError>, refusal: Option<CallError>, was: &State) -> State {
+    let error = match (ensured, refusal) {
+        (Ok(()), _) => return State::Fit,
+        (Err(SchemaError::Unchecked(why)), Some(refusal)) if why.is_passing() => {
             SchemaError::Unchecked(refusal)
         }
-        (error, _) => error,
-    });
-    match ensured {
-        Ok(()) => State::Fit,
+        (Err(error), _) => error,
+    };
+    match error {
         // Without an answer nothing is known to have changed.
-        Err(SchemaError::Unchecked(error)) if was_fit => State::Doubtful(error.to_string()),
-        Err(SchemaError::Unchecked(error @ CallError::Refused(_))) => {
-            State::Unfit(error.to_string())
-        }
-        Err(SchemaError::Unchecked(_)) => State::Unknown,
-        Err(error) => State::Unfit(error.to_string()),
+        SchemaError::Unchecked(error) if was.is_fit() => State::Doubtful(error.to_string()),
+        SchemaError::Unchecked(error) if error.is_passing() => was.clone(),
+        SchemaError::Unchecked(refused) => State::Unfit(refused.to_string()),
+        error => State::Unfit(error.to_string()),
     }
 }
 
@@ -173,6 +174,32 @@ fn say(state: &State) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_login_is_the_reason_whatever_the_call_met_for_it() {
+        let refusal = CallError::Refused("Authentication failed".to_owned());
+        let no_primary = || {
+            let error = CallError::NotDone("the replica set has no primary".to_owned());
+            Err(SchemaError::Unchecked(error))
+        };
+        let refused = || Some(refusal.clone());
+        let unknown = State::Unknown;
+        let unfit = State::Unfit(refusal.to_string());
+        assert_eq!(judge(no_primary(), refused(), &unknown), unfit);
+        assert_eq!(judge(no_primary(), None, &unknown), unknown);
+        // It was fit: somebody changed the password, and open connections go on.
+        let doubtful = State::Doubtful(refusal.to_string());
+        assert_eq!(judge(no_primary(), refused(), &State::Fit), doubtful);
+        assert_eq!(judge(Ok(()), refused(), &unfit), State::Fit);
+    }
+
+    #[test]
+    fn what_was_found_unfit_stays_so_until_there_is_an_answer() {
+        let unfit = State::Unfit("index by_time differs".to_owned());
+        let late = || Err(SchemaError::Unchecked(CallError::TimedOut));
+        assert_eq!(judge(late(), None, &unfit), unfit);
+        assert_eq!(judge(Ok(()), None, &unfit), State::Fit);
+    }
 
     fn frozen_secondary() -> View {
         let mut view = View::reigned_by("a:1");

@@ -69,6 +69,12 @@ impl From<&Error> for CallError {
 const NO_LOGIN: &str = "Authentication failed";
 
 fn login_refused(said: &str) -> CallError {
+    // In the same words wherever it was met, so that it is told once.
+    let said = if said.contains(NO_LOGIN) {
+        NO_LOGIN
+    } else {
+        said
+    };
     CallError::Refused(format!(
         "{}: look at user, password and authSource in --store-url, and whether the set has this \
          user",

@@ -32,7 +32,8 @@ pub(crate) fn apply(folder: &Folder, kubectl: &Kubectl<'_>) -> Result<(), Cluste
     write(&applied, &manifests)
 }
 
-/// Waits until these nodes are ready, and names are answered on all of them.
+/// Waits until these nodes are ready, names are answered on all of them, and there are metrics:
+/// while the API server knows of an API that nobody serves, no namespace can be deleted.
 pub(crate) fn await_ready(kubectl: &Kubectl<'_>, nodes: usize) -> Result<(), ClusterError> {
     let timeout = format!("--timeout={}s", limits::READY.as_secs());
     let names: Vec<String> = (1..=nodes)
@@ -49,6 +50,12 @@ pub(crate) fn await_ready(kubectl: &Kubectl<'_>, nodes: usize) -> Result<(), Clu
     })?;
     let dns = ["rollout", "status", "daemonset/coredns", &timeout];
     kubectl.says(&[&["--namespace=kube-system"], dns.as_slice()].concat())?;
+    kubectl.says(&[
+        "wait",
+        "--for=condition=Available",
+        "apiservice/v1beta1.metrics.k8s.io",
+        &timeout,
+    ])?;
     Ok(())
 }
 

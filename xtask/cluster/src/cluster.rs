@@ -48,8 +48,8 @@ impl Cluster {
 
     /// Brings a cluster up, or what has died of it; does next to nothing to one that runs. Fetches
     /// and compiles what is missing, some 10 minutes on two cores the first time. Returns when all
-    /// nodes are ready and names are answered; metrics follow some 15 seconds later. `progress`
-    /// hears what is going on.
+    /// nodes are ready, names are answered and there are metrics. `progress` hears what is going
+    /// on.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ impl Cluster {
         self.record.node_numbers().map(|number| self.node(number))
     }
 
-    /// Waits until all nodes are ready and names are answered on them.
+    /// Waits until all nodes are ready, names are answered on them and there are metrics.
     ///
     /// # Errors
     ///

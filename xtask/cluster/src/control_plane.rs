@@ -128,7 +128,9 @@ fn api_server_command(folder: &Folder, record: &Record, programs: &Programs) -> 
             .arg(format!(
                 "--audit-policy-file={}",
                 folder.audit_policy().display()
-            ));
+            ))
+            // One file, however long it gets: whoever reads on from a place finds that place.
+            .arg("--audit-log-maxsize=100000");
     }
     server
 }
@@ -163,12 +165,14 @@ fn controllers_command(folder: &Folder, programs: &Programs) -> Command {
         .arg(key("cluster-signing-cert-file", "ca.crt"))
         .arg(key("cluster-signing-key-file", "ca.key"))
         // A node that is off counts as lost after 16 seconds instead of 50, and an autoscaler
-        // looks every 5 seconds instead of 15: tests wait for both.
+        // looks every 5 seconds instead of 15 and takes away what has not been needed for 30
+        // seconds instead of 300: tests wait for all that.
         .args([
             "--node-monitor-period=2s",
             "--node-monitor-grace-period=16s",
         ])
-        .arg("--horizontal-pod-autoscaler-sync-period=5s");
+        .arg("--horizontal-pod-autoscaler-sync-period=5s")
+        .arg("--horizontal-pod-autoscaler-downscale-stabilization=30s");
     manager
 }
 

@@ -37,6 +37,7 @@ fn values() -> Vec<String> {
         "image.pullPolicy=Never",
         "defaultImages.api=localhost/sessionstore:dev",
         "defaultImages.mongodb=localhost/mongod:6.0.5",
+        "test.image=localhost/busybox:1",
     ]
     .into_iter()
     .flat_map(|value| ["--set-string".to_owned(), value.to_owned()])

@@ -1,0 +1,52 @@
+//! What does not change costs nothing.
+
+use std::{env, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    Place, specs,
+    support::{audit, operator},
+};
+
+/// For how long nothing may be asked. Ten minutes: `SESSIONSTORE_IDLE_SECONDS=600`.
+fn idle_time() -> Duration {
+    let seconds = env::var("SESSIONSTORE_IDLE_SECONDS").unwrap_or_else(|_| "60".to_owned());
+    Duration::from_secs(seconds.parse().unwrap())
+}
+
+/// The operator still looks at what has happened, such as the probes' last news of a pod.
+const SETTLING: Duration = Duration::from_secs(15);
+
+/// One of three members and nine of one: ten replica sets that two cores carry.
+#[tokio::test]
+async fn ten_idle_stores_cost_leases_and_watches_alone() {
+    let place = Place::alone("idle").await;
+    let mut stores = vec![place.store("store-0", &specs::members(3)).await];
+    for number in 1..10 {
+        let mut spec = specs::members(1);
+        spec["api"]["replicas"] = json!(1);
+        stores.push(place.store(&format!("store-{number}"), &spec).await);
+    }
+    for store in &stores {
+        store.await_whole().await;
+    }
+
+    // Nothing announces that nothing more will come.
+    tokio::time::sleep(SETTLING).await;
+    let start = audit::now();
+    tokio::time::sleep(idle_time()).await;
+    let requests = audit::of(operator::USER, start);
+    let (leases, others): (Vec<_>, Vec<_>) =
+        requests.iter().partition(|it| it.resource == "leases");
+    let (watches, calls): (Vec<_>, Vec<_>) = others.into_iter().partition(|it| it.verb == "watch");
+    eprintln!(
+        "idle for {:?}: {} requests about the Lease, {} watches begun anew, {} others",
+        idle_time(),
+        leases.len(),
+        watches.len(),
+        calls.len(),
+    );
+    assert!(calls.is_empty(), "{calls:#?}");
+    assert!(!leases.is_empty(), "the log says nothing of the operator");
+}

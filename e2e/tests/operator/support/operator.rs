@@ -1,0 +1,131 @@
+//! The operator: its pods, which of them leads, and how one is killed.
+
+use std::{fs, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{
+    lab::{self, OPERATOR, cluster},
+    store::{is_ready_pod, name_of, uid_of},
+    wait::eventually,
+};
+
+const NAMESPACE: [&str; 2] = ["--namespace", OPERATOR];
+
+/// As whom it asks the API server.
+pub(crate) const USER: &str = "system:serviceaccount:sessionstore-operator:sessionstore-operator";
+
+/// Its pods.
+pub(crate) async fn pods() -> Vec<Value> {
+    let selector = "--selector=app.kubernetes.io/name=sessionstore-operator,!e2e";
+    lab::list(&[&NAMESPACE[..], &["pods", selector]].concat()).await
+}
+
+/// Waits until `count` pods of it are ready and no other is there; with 0, until all are gone.
+pub(crate) async fn await_ready(count: usize) {
+    eventually("the operator's pods are as wanted", async || {
+        let pods = pods().await;
+        (pods.len() == count && pods.iter().all(is_ready_pod)).then_some(())
+    })
+    .await;
+}
+
+/// Changes the number of its pods, and waits until that is so.
+pub(crate) async fn scale(count: usize) {
+    let replicas = format!("--replicas={count}");
+    lab::kubectl(
+        &[
+            &NAMESPACE[..],
+            &["scale", "deployment", OPERATOR, &replicas],
+        ]
+        .concat(),
+    )
+    .await;
+    await_ready(count).await;
+}
+
+/// The name of the pod that leads, by the Lease.
+pub(crate) async fn leader() -> String {
+    eventually("one of the operator's pods leads", async || {
+        let holder = "--output=jsonpath={.spec.holderIdentity}";
+        let args = [&NAMESPACE[..], &["get", "lease", OPERATOR, holder]].concat();
+        let holder = lab::try_kubectl(&args).await.ok()?;
+        let pods = pods().await;
+        // Its identity is the name of its pod, and a few letters.
+        let leads = |pod: &&Value| holder.starts_with(name_of(pod));
+        pods.iter().find(leads).map(|it| name_of(it).to_owned())
+    })
+    .await
+}
+
+/// Kills the process of the pod that leads, as a crash would, and puts another pod in its place:
+/// one that has been killed again and again is restarted later and later. The name of the pod.
+pub(crate) async fn kill_leader() -> String {
+    let leader = leader().await;
+    let pods = pods().await;
+    let pod = pods.iter().find(|it| name_of(it) == leader).unwrap();
+    kill_container(uid_of(pod), "sessionstore-operator");
+    let now = [
+        "delete",
+        "pod",
+        &leader,
+        "--grace-period=0",
+        "--force",
+        "--wait=false",
+    ];
+    lab::kubectl(&[&NAMESPACE[..], &now].concat()).await;
+    leader
+}
+
+/// Kills the processes of a program in a pod with SIGKILL. They run on this machine, and only their
+/// cgroup names the pod.
+pub(crate) fn kill_container(pod_uid: &str, program: &str) {
+    let mut killed = 0;
+    for process in fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+        let file = |name: &str| fs::read_to_string(process.path().join(name)).unwrap_or_default();
+        let Some(pid) = process.file_name().to_str().and_then(|it| it.parse().ok()) else {
+            continue;
+        };
+        let line = file("cmdline");
+        let called = line.split('\0').next().unwrap_or_default();
+        let is_it = called.rsplit('/').next() == Some(program);
+        if is_it && file("cgroup").contains(pod_uid) {
+            kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+            killed += 1;
+        }
+    }
+    assert!(killed > 0, "no {program} runs in the pod {pod_uid}");
+}
+
+/// Gives the operator's pods back their number when a test ends, also if it fails.
+pub(crate) struct Restored(pub(crate) usize);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        let replicas = format!("--replicas={}", self.0);
+        let scale = [
+            &NAMESPACE[..],
+            &["scale", "deployment", OPERATOR, &replicas],
+        ]
+        .concat();
+        let rollout = [
+            &NAMESPACE[..],
+            &["rollout", "status", "deployment", OPERATOR],
+        ]
+        .concat();
+        for args in [scale, rollout] {
+            let _ = lab::output_of(cluster().kubectl().args(args));
+        }
+    }
+}
+
+/// How long until another pod leads.
+pub(crate) async fn await_other_leader(before: &str) -> Duration {
+    let start = std::time::Instant::now();
+    eventually("another pod leads", async || {
+        (leader().await != before).then_some(())
+    })
+    .await;
+    start.elapsed()
+}

@@ -1,0 +1,117 @@
+//! A namespace for a test, and its turn on the cluster.
+
+use std::thread;
+
+use serde_json::Value;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
+
+use super::{
+    audit,
+    lab::{self, cluster, output_of},
+    store::Store,
+};
+
+/// Those that hurt nobody share it; one that hurts nodes or the operator has it for itself.
+static TURN: RwLock<()> = RwLock::const_new(());
+
+/// As many as two cores carry.
+static SEATS: Semaphore = Semaphore::const_new(2);
+
+/// A namespace of its own for a test. It goes, with all that is in it, when this is dropped.
+pub(crate) struct Place {
+    pub(crate) namespace: String,
+    begun: audit::Mark,
+    _turn: Turn,
+}
+
+/// Held for what its end means.
+enum Turn {
+    Shared {
+        _turn: RwLockReadGuard<'static, ()>,
+        _seat: SemaphorePermit<'static>,
+    },
+    Alone {
+        _turn: RwLockWriteGuard<'static, ()>,
+    },
+}
+
+impl Place {
+    /// For a test that hurts nothing but what it has made.
+    pub(crate) async fn beside_others(name: &str) -> Self {
+        let turn = Turn::Shared {
+            _turn: TURN.read().await,
+            _seat: SEATS.acquire().await.unwrap(),
+        };
+        Self::make(name, turn).await
+    }
+
+    /// For a test that hurts nodes or the operator, or needs the whole machine.
+    pub(crate) async fn alone(name: &str) -> Self {
+        let turn = Turn::Alone {
+            _turn: TURN.write().await,
+        };
+        Self::make(name, turn).await
+    }
+
+    async fn make(name: &str, turn: Turn) -> Self {
+        let namespace = format!("e2e-{name}");
+        // That of a run that was killed.
+        lab::kubectl(&["delete", "namespace", &namespace, "--ignore-not-found"]).await;
+        lab::kubectl(&["create", "namespace", &namespace]).await;
+        Self {
+            namespace,
+            begun: audit::now(),
+            _turn: turn,
+        }
+    }
+
+    /// Applies a `SessionStore`; it is not waited for.
+    pub(crate) async fn store(&self, name: &str, spec: &Value) -> Store {
+        let store = Store::new(&self.namespace, name);
+        store.apply(spec).await;
+        store
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let kubectl = |args: &[&str]| output_of(cluster().kubectl().args(args));
+        if thread::panicking() {
+            let logs = [
+                "logs",
+                "--selector=app.kubernetes.io/name=sessionstore-operator",
+            ];
+            let logs = [
+                &logs[..],
+                &["--namespace", lab::OPERATOR, "--prefix", "--tail=60"],
+            ];
+            let here = ["--namespace", &self.namespace];
+            for args in [
+                [&here[..], &["get", "sst,pods,pvc", "--output=wide"]].concat(),
+                [&here[..], &["get", "sst", "--output=yaml"]].concat(),
+                [&here[..], &["get", "events", "--sort-by=.lastTimestamp"]].concat(),
+                logs.concat(),
+            ] {
+                let said = kubectl(&args).unwrap_or_else(|error| error);
+                eprintln!("$ kubectl {}\n{said}\n", args.join(" "));
+            }
+        }
+        // From all tests together: of the whole run.
+        let refused = audit::refused(self.begun);
+        // Nobody has to close anything in it.
+        let _ = kubectl(&[
+            "--namespace",
+            &self.namespace,
+            "delete",
+            "pods",
+            "--all",
+            "--grace-period=1",
+            "--wait=false",
+        ]);
+        let gone = kubectl(&["delete", "namespace", &self.namespace]);
+        if !thread::panicking() {
+            gone.unwrap();
+            assert!(refused.is_empty(), "refused to the operator: {refused:#?}");
+        }
+    }
+}

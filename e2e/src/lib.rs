@@ -8,6 +8,7 @@
 //! service of several processes the URLs of all, with commas between them) and in
 //! `tests/process`, `tests/three_processes` and `tests/degraded` (always binaries of their own:
 //! `SESSIONSTORE_BIN`, or one they build; the last two on MongoDB replica sets that they start).
+//! `tests/operator` is about the operator, on a Kubernetes that is up.
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,

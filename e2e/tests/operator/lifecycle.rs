@@ -51,18 +51,10 @@ async fn an_empty_spec_becomes_three_members_on_three_nodes_and_an_api_that_keep
 async fn assert_status_is_told(store: &Store) {
     let status = store.status("").await;
     let members = status["mongodb"]["members"].as_array().unwrap();
-    let states: Vec<_> = members
-        .iter()
-        .map(|it| it["state"].as_str().unwrap())
-        .collect();
-    let count = |state: &str| states.iter().filter(|it| **it == state).count();
+    let count = |state: &str| members.iter().filter(|it| it["state"] == state).count();
     assert_eq!((count("PRIMARY"), count("SECONDARY")), (1, 2), "{status:#}");
-    assert!(members.iter().all(|it| it["health"] == 1));
-    assert!(
-        members
-            .iter()
-            .all(|it| it.get("optimeLagSeconds").is_none())
-    );
+    let is_well = |it: &Value| it["health"] == 1 && it.get("optimeLagSeconds").is_none();
+    assert!(members.iter().all(is_well), "{status:#}");
     let primary = members.iter().find(|it| it["state"] == "PRIMARY").unwrap();
     assert_eq!(status["mongodb"]["primary"], primary["name"]);
     assert_eq!(status["mongodb"]["version"], "6.0.5");
@@ -70,19 +62,12 @@ async fn assert_status_is_told(store: &Store) {
     assert_eq!(status["api"]["readyReplicas"], 2);
     let url = format!("http://voice-api.{}.svc.cluster.local", store.namespace);
     assert_eq!(status["api"]["url"], url);
-    let kinds: Vec<_> = status["conditions"].as_array().unwrap().iter().collect();
-    let kinds: Vec<_> = kinds
-        .iter()
-        .map(|it| (it["type"].as_str().unwrap(), it["status"].as_str().unwrap()))
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            ("Ready", "True"),
-            ("MongoAvailable", "True"),
-            ("ApiAvailable", "True")
-        ]
-    );
+    let conditions = status["conditions"].as_array().unwrap().iter();
+    let conditions: Vec<_> = conditions.map(|it| (&it["type"], &it["status"])).collect();
+    let holds = json!("True");
+    let kinds = ["Ready", "MongoAvailable", "ApiAvailable"].map(|it| json!(it));
+    let expected: Vec<_> = kinds.iter().map(|it| (it, &holds)).collect();
+    assert_eq!(conditions, expected);
 }
 
 /// What people see.

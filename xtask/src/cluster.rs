@@ -127,9 +127,14 @@ fn images(cluster: &Cluster, debug: bool) -> anyhow::Result<()> {
     } else {
         cargo::build_release()?
     };
+    load(cluster, &service)
+}
+
+/// Loads the images of the service, of the operator beside it, and of mongod.
+pub(crate) fn load(cluster: &Cluster, service: &Path) -> anyhow::Result<()> {
     let operator = service.with_file_name("sessionstore-operator");
     for image in [
-        Image::service(&service)?,
+        Image::service(service)?,
         Image::operator(&operator)?,
         Image::mongod(&mongod()?)?,
     ] {
@@ -150,7 +155,8 @@ fn images(cluster: &Cluster, debug: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn install(cluster: &Cluster) -> anyhow::Result<()> {
+/// Installs the chart.
+pub(crate) fn install(cluster: &Cluster) -> anyhow::Result<()> {
     let chart = workspace::root().join("charts/sessionstore-operator");
     if !chart.is_dir() {
         bail!("there is no chart in {}", chart.display());

@@ -13,6 +13,7 @@ mod deployment;
 mod dev;
 mod dialogues;
 mod generate;
+mod kubernetes;
 mod mongo;
 mod process;
 mod schemathesis;

@@ -15,7 +15,7 @@ use crate::{
     cargo::{self, cargo},
     chaos, chart, deny, deployment,
     dialogues::{self, Backend},
-    generate, process, schemathesis, sim,
+    generate, kubernetes, process, schemathesis, sim,
     tally::Tally,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "only")]
     fast: bool,
     /// Also what starts a Kubernetes on this machine or needs programs of it: chart, operator-api,
-    /// cluster. The first time they are compiled, which takes ten minutes more
+    /// cluster, operator. The first time they are compiled, which takes ten minutes more
     #[arg(long, conflicts_with_all = ["fast", "only"])]
     kubernetes: bool,
     /// Only this step; may be given several times
@@ -74,15 +74,22 @@ enum Step {
     OperatorApi,
     /// A real Kubernetes of one and of three nodes, really hurt
     Cluster,
+    /// The operator on a real Kubernetes of three nodes, black box
+    Operator,
 }
 
 /// Steps that need a Kubernetes, or programs that are compiled with it.
-const ON_KUBERNETES: [Step; 3] = [Step::Chart, Step::OperatorApi, Step::Cluster];
+const ON_KUBERNETES: [Step; 4] = [
+    Step::Chart,
+    Step::OperatorApi,
+    Step::Cluster,
+    Step::Operator,
+];
 
-/// Tests that need a Kubernetes of their own.
+/// Tests that need a Kubernetes.
 const CLUSTER_TESTS: [&str; 2] = [
     "--features",
-    "sessionstore-cluster/cluster-tests,sessionstore-operator/cluster-tests",
+    "sessionstore-cluster/cluster-tests,sessionstore-operator/cluster-tests,sessionstore-e2e/cluster-tests",
 ];
 
 struct Report {
@@ -176,6 +183,10 @@ impl Suite {
             Step::Cluster => {
                 count(cargo(["test", "--workspace", "--test", "cluster"]).args(CLUSTER_TESTS))
             }
+            Step::Operator => match self.server() {
+                Some(server) => kubernetes::operator(server, CLUSTER_TESTS, count),
+                None => Ok(Tally::SKIPPED),
+            },
         }
     }
 

@@ -98,18 +98,15 @@ impl Drop for Place {
         }
         // From all tests together: of the whole run.
         let refused = audit::refused(self.begun);
-        // Nobody has to close anything in it.
-        let _ = kubectl(&[
-            "--namespace",
-            &self.namespace,
-            "delete",
-            "pods",
-            "--all",
-            "--grace-period=1",
-            "--wait=false",
-        ]);
-        let gone = kubectl(&["delete", "namespace", &self.namespace]);
+        let deleted = kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+        // Nobody has to close anything in it, and by now nobody makes them anew.
+        let here = ["--namespace", &self.namespace];
+        let pods = ["delete", "pods", "--all", "--grace-period=1"];
+        let _ = kubectl(&[&here[..], &pods[..]].concat());
+        let it = format!("namespace/{}", self.namespace);
+        let gone = kubectl(&["wait", "--for=delete", &it, "--timeout=240s"]);
         if !thread::panicking() {
+            deleted.unwrap();
             gone.unwrap();
             assert!(refused.is_empty(), "refused to the operator: {refused:#?}");
         }

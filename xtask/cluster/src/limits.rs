@@ -12,6 +12,9 @@ pub(crate) const API: Duration = Duration::from_secs(120);
 /// For nodes and the pods of the cluster itself to be ready: some ten seconds on an idle machine.
 pub(crate) const READY: Duration = Duration::from_secs(180);
 
+/// For a process to become another program, which reads that from disk first.
+pub(crate) const BECOMING: Duration = Duration::from_secs(2);
+
 /// Between two looks at something that has no event.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 

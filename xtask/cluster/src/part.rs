@@ -116,16 +116,22 @@ impl Part {
         Ok(())
     }
 
-    /// Fails if it neither runs nor is about to.
+    /// Fails if it neither runs nor is about to. A process that is just becoming another program
+    /// has, for that moment, no environment to be known by; so only one that is missing at every
+    /// look has ended.
     pub(crate) fn check(&self, folder: &Folder) -> Result<(), ClusterError> {
-        let is_there = of(folder.root()).iter().any(|it| {
-            it.part == self.name
-                && (it.program == self.program || STARTERS.contains(&it.program.as_str()))
+        let seen = until("the part to be seen", limits::BECOMING, || {
+            let is_there = of(folder.root()).iter().any(|it| {
+                it.part == self.name
+                    && (it.program == self.program || STARTERS.contains(&it.program.as_str()))
+            });
+            Ok(if is_there {
+                Break(())
+            } else {
+                Continue("no process of it".to_owned())
+            })
         });
-        if is_there {
-            return Ok(());
-        }
-        Err(ClusterError::Ended {
+        seen.map_err(|_| ClusterError::Ended {
             part: self.name.clone(),
             log: folder.log(&self.name),
             log_end: folder.log_end(&self.name),
@@ -256,6 +262,23 @@ mod tests {
         assert!(
             matches!(part.check(&folder), Err(ClusterError::Ended { part, .. }) if part == "sleep")
         );
+    }
+
+    #[test]
+    fn a_part_that_is_unknown_for_a_moment_has_not_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new(folder.path().to_owned());
+        let part = Part::of_the_machine("sleep");
+        let script = format!(
+            "sleep 0.2; {CLUSTER}={} {PART}=sleep exec sleep 1000",
+            folder.root().display()
+        );
+        let mut unknown = Command::new("sh");
+        let mut unknown = unknown.args(["-c", &script]).spawn().unwrap();
+        part.check(&folder).unwrap();
+        assert_eq!(part.pid(&folder), Some(unknown.id()));
+        unknown.kill().unwrap();
+        unknown.wait().unwrap();
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //!
 //! Each change of an object names the `SessionStore` that it concerns on the channel of triggers.
 
+mod follow;
+mod routes;
+mod service_monitors;
 mod watches;
 
 use std::collections::BTreeMap;
@@ -17,7 +20,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use tokio::sync::broadcast;
 
-use crate::apply::is_owned_by;
+use crate::apply::{Seen, is_owned_by};
+use crate::cache::follow::Progress;
 use crate::cache::watches::Watches;
 use crate::config::Scope;
 use crate::crd::SessionStore;
@@ -57,16 +61,22 @@ pub struct Caches {
 /// What was seen in one namespace, or in all.
 struct Watched {
     session_stores: Store<Stored>,
-    owned: BTreeMap<Kind, Store<DynamicObject>>,
+    owned: BTreeMap<Kind, Owned>,
     pods: Store<Pod>,
     claims: Store<PersistentVolumeClaim>,
+}
+
+/// What was seen of one kind that the operator makes.
+struct Owned {
+    store: Store<DynamicObject>,
+    progress: Progress,
 }
 
 impl Caches {
     /// Begins to watch.
     pub fn start(client: &Client, streams: &Streams, scope: Scope) -> Self {
         let (triggers, _) = broadcast::channel(TRIGGERS);
-        let watches = Watches::new(client.clone(), streams.clone(), triggers.clone());
+        let watches = Watches::new(client.clone(), streams.clone(), triggers.clone(), &scope);
         let is_everywhere = scope == Scope::Cluster;
         let names = match scope {
             Scope::Cluster => vec![String::new()],
@@ -86,12 +96,15 @@ impl Caches {
     /// # Errors
     /// A watch has ended, which none does while the process lives.
     pub async fn ready(&self) -> Result<(), WriterDropped> {
+        // What is served decides what is to be made: a first look without would take back half of it.
+        let has_service_monitors = self.watches.service_monitors().first().await;
         for scope in self.scopes.values() {
             scope.session_stores.wait_until_ready().await?;
             scope.pods.wait_until_ready().await?;
             scope.claims.wait_until_ready().await?;
-            let built_in = scope.owned.iter().filter(|(kind, _)| kind.is_built_in());
-            try_join_all(built_in.map(|(_, store)| store.wait_until_ready())).await?;
+            let is_served = |kind: &Kind| kind.is_built_in() || has_service_monitors;
+            let served = scope.owned.iter().filter(|(kind, _)| is_served(kind));
+            try_join_all(served.map(|(_, owned)| owned.store.wait_until_ready())).await?;
         }
         match &self.nodes {
             Some(nodes) => nodes.wait_until_ready().await,
@@ -130,18 +143,27 @@ impl Caches {
             .collect()
     }
 
+    /// How far the watches have got of what `owner` may control.
+    pub fn seen(&self, owner: &Owner) -> Seen {
+        let scope = self.scope(&owner.namespace);
+        let kinds = scope.iter().flat_map(|scope| &scope.owned);
+        kinds
+            .map(|(kind, owned)| (*kind, owned.progress.version()))
+            .collect()
+    }
+
     /// The objects that `owner` controls.
     pub fn owned(&self, owner: &Owner) -> Vec<(Kind, Arc<DynamicObject>)> {
         let Some(scope) = self.scope(&owner.namespace) else {
             return Vec::new();
         };
         let mut objects = Vec::new();
-        for (kind, store) in &scope.owned {
+        for (kind, seen) in &scope.owned {
             let is_its = |object: &DynamicObject| {
                 object.namespace().as_deref() == Some(owner.namespace.as_str())
                     && is_owned_by(object.owner_references(), &owner.uid)
             };
-            let found = store.state_filter(is_its);
+            let found = seen.store.state_filter(is_its);
             objects.extend(found.into_iter().map(|object| (*kind, object)));
         }
         objects
@@ -194,7 +216,7 @@ impl Caches {
 
     /// Whether the cluster knows the kind `ServiceMonitor`.
     pub fn has_service_monitors(&self) -> bool {
-        self.watches.has_service_monitors()
+        self.watches.service_monitors().now()
     }
 
     fn scope(&self, namespace: &str) -> Option<&Watched> {

@@ -9,7 +9,7 @@ use kube::api::DynamicObject;
 use kube::runtime::reflector::store::WriterDropped;
 use thiserror::Error;
 
-use crate::apply::Observed;
+use crate::apply::{Observed, Seen};
 use crate::build::{Credentials, Malformed, digest};
 use crate::cache::{Caches, Target};
 use crate::desired::{Owner, SecretKey};
@@ -18,6 +18,8 @@ use crate::names::Component;
 
 /// What is in the cluster of one `SessionStore`.
 pub struct World {
+    /// How far the watches had got at least, when the rest was read.
+    pub seen: Seen,
     /// The objects that it controls.
     pub objects: Vec<(Kind, Arc<DynamicObject>)>,
     /// The pods with its label.
@@ -72,6 +74,8 @@ impl World {
     /// Reads it from the caches.
     pub fn read(caches: &Caches, owner: &Owner) -> Self {
         Self {
+            // First: what is told meanwhile makes the rest newer than this says, never older.
+            seen: caches.seen(owner),
             objects: caches.owned(owner),
             pods: caches.pods(owner),
             claims: caches.claims(owner),

@@ -14,7 +14,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 
-use crate::apply::{self, Applier, ApplyError, Key, Repair, backoff};
+use crate::apply::{self, Applier, ApplyError, Count, Key, Scaled, backoff, version};
 use crate::build::{self, Backend, Environment, Frozen};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
@@ -325,12 +325,23 @@ impl Context {
             objects.retain(|object| object.kind != Kind::ServiceMonitor);
         }
         let observed = world.observed();
-        let steps = apply::steps(&objects, &observed, &memory.applied, clock::now());
+        let steps = apply::steps(
+            &objects,
+            &observed,
+            &world.seen,
+            &memory.applied,
+            clock::now(),
+        );
         let applier = Applier::new(&self.client, &desired.owner, &self.leadership);
         let conflicts = applier.take(steps.now, &mut memory.applied).await?;
         self.report_conflicts(store, &conflicts).await;
-        let replicas = deployment.and_then(|it| it.spec.as_ref()?.replicas);
-        let again = match (desired.api.scale, replicas) {
+        let found = deployment.and_then(|it| {
+            Some(Count {
+                pods: it.spec.as_ref()?.replicas?,
+                version: version(it.metadata.resource_version.as_deref()),
+            })
+        });
+        let again = match (desired.api.scale, found) {
             (Scale::Fixed(wanted), Some(found)) => {
                 let key = Key::new(Kind::Deployment, &desired.owner.part(Component::Api));
                 self.scale(&applier, key, found, wanted, memory).await?
@@ -340,28 +351,25 @@ impl Context {
         Ok(sooner(steps.again, again))
     }
 
-    /// Sets a count of pods, at once or, if somebody else sets it to the same again and again, as
-    /// soon as it says.
+    /// Sets a count of pods, at once or, if that is of no use for the moment, as soon as it says.
     async fn scale(
         &self,
         applier: &Applier<'_>,
         key: Key,
-        found: i32,
+        found: Count,
         wanted: i32,
         memory: &mut Memory,
     ) -> Result<Option<Duration>, ReconcileError> {
-        if found == wanted {
+        if found.pods == wanted {
             return Ok(None);
         }
-        let drift = format!("{found} instead of {wanted}");
-        let now = clock::now();
         let before = memory.scaled.get(&key);
-        if let Some(wait) = before.and_then(|it| it.wait(&drift, now)) {
+        if let Some(wait) = before.and_then(|it| it.wait(found, wanted, clock::now())) {
             return Ok(Some(wait));
         }
-        let repair = Repair::next(before, &drift, now);
-        applier.scale(&key, wanted).await?;
-        memory.scaled.insert(key, repair);
+        let version = applier.scale(&key, wanted).await?;
+        let scaled = Scaled::next(before, found, wanted, version, clock::now());
+        memory.scaled.insert(key, scaled);
         Ok(None)
     }
 }

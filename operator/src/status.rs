@@ -222,7 +222,8 @@ fn conditions(findings: &Findings) -> Vec<Finding> {
             true,
             "KindUnknown",
             "the cluster does not know the kind ServiceMonitor, so there is none: install the \
-             definitions of prometheus-operator, or set monitoring.serviceMonitor to false",
+             definitions of prometheus-operator (an operator that looks after some namespaces only \
+             sees them when it is started again), or set monitoring.serviceMonitor to false",
         ));
     }
     all

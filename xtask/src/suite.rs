@@ -177,9 +177,12 @@ impl Suite {
             }
             Step::Schemathesis => self.with_server(schemathesis::check),
             Step::Deny => one(deny::check(deny::Advisories::Skip)),
-            Step::OperatorApi => {
-                count(cargo(["test", "--workspace", "--test", "api"]).args(CLUSTER_TESTS))
-            }
+            Step::OperatorApi => count(
+                cargo(["test", "--workspace", "--test", "api"])
+                    .args(CLUSTER_TESTS)
+                    // They wait more than they compute.
+                    .args(["--", "--test-threads=4"]),
+            ),
             Step::Cluster => {
                 count(cargo(["test", "--workspace", "--test", "cluster"]).args(CLUSTER_TESTS))
             }

@@ -39,6 +39,17 @@ impl Key {
     }
 }
 
+/// How far the watch of each kind has got: the newest version of all that it has told, deletions
+/// too. What is not in here has told nothing yet.
+pub type Seen = BTreeMap<Kind, u64>;
+
+/// A version as the number that it is: they count up over all objects of a kind, which Kubernetes
+/// promises from 1.35 on and has always done (KEP-5504). 0, which is older than all, if it is none.
+pub fn version(resource_version: Option<&str>) -> u64 {
+    let number = resource_version.and_then(|it| it.parse().ok());
+    number.unwrap_or_default()
+}
+
 /// An object in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
@@ -48,6 +59,8 @@ pub struct Observed {
     pub uid: String,
     /// Changes with all that somebody may set, and with nothing that the cluster reports.
     pub fingerprint: String,
+    /// Its [`version`].
+    pub version: u64,
     /// Whether it is being deleted.
     pub is_going: bool,
 }
@@ -59,6 +72,7 @@ impl Observed {
             key: Key::new(kind, &object.name_any()),
             uid: object.uid().unwrap_or_default(),
             fingerprint: fingerprint(object),
+            version: version(object.metadata.resource_version.as_deref()),
             is_going: object.metadata.deletion_timestamp.is_some(),
         }
     }
@@ -73,9 +87,16 @@ pub struct Applied(BTreeMap<Key, Trace>);
 struct Trace {
     manifest: String,
     fingerprint: String,
+    /// What the last write made of it, and when that was.
+    version: u64,
+    at: Time,
     /// The last time that it had moved by itself.
     repair: Option<Repair>,
 }
+
+/// How long a watch may lag behind a write before what it shows counts nevertheless. A watch that
+/// was interrupted does not tell of what was made and deleted meanwhile.
+pub(super) const LATE: Duration = Duration::from_secs(10);
 
 /// The drift of an object that is not there.
 const GONE: &str = "";
@@ -96,6 +117,8 @@ impl Applied {
         let trace = Trace {
             manifest,
             fingerprint: fingerprint(live),
+            version: version(live.metadata.resource_version.as_deref()),
+            at: now,
             repair,
         };
         self.0.insert(key, trace);
@@ -112,16 +135,28 @@ impl Applied {
         })
     }
 
-    /// How much longer to leave an object as it is: somebody else sets it to the same again and
-    /// again, or the cache has not seen yet what was applied.
-    fn wait(&self, object: &Object, observed: Option<&Observed>, now: Time) -> Option<Duration> {
+    /// How much longer to leave an object as it is: the watch has not told yet what was written, or
+    /// somebody else sets it to the same again and again. `seen` is how far the watch has got.
+    fn wait(
+        &self,
+        object: &Object,
+        observed: Option<&Observed>,
+        seen: u64,
+        now: Time,
+    ) -> Option<Duration> {
         let trace = self.0.get(&Key::of(object))?;
-        let repair = trace.repair.as_ref()?;
         if trace.manifest != object.digest() {
             return None;
         }
-        repair.wait(drift(observed), now)
+        if observed.map_or(seen, |it| it.version) < trace.version {
+            return left(trace.at.saturating_add(LATE), now);
+        }
+        trace.repair.as_ref()?.wait(drift(observed), now)
     }
+}
+
+pub(super) fn left(end: Time, now: Time) -> Option<Duration> {
+    end.checked_sub(now).filter(|left| !left.is_zero())
 }
 
 fn drift(observed: Option<&Observed>) -> &str {
@@ -149,10 +184,12 @@ pub struct Steps<'a> {
 }
 
 /// What to do: apply what is missing or has moved, then delete what is left over. Nothing if nothing
-/// has moved. `observed` holds only what belongs to the owner.
+/// has moved. `observed` holds only what belongs to the owner, and at least what was there when the
+/// watches had got as far as `seen`.
 pub fn steps<'a>(
     desired: &'a [Object],
     observed: &'a [Observed],
+    seen: &Seen,
     applied: &Applied,
     now: Time,
 ) -> Steps<'a> {
@@ -168,7 +205,8 @@ pub fn steps<'a>(
             Some(observed) if applied.is_current(object, observed) => continue,
             Some(observed) => Step::Apply(object, observed),
         };
-        match applied.wait(object, found, now) {
+        let seen = seen.get(&object.kind).copied().unwrap_or_default();
+        match applied.wait(object, found, seen, now) {
             None => steps.now.push(step),
             Some(wait) => steps.again = Some(steps.again.map_or(wait, |it| it.min(wait))),
         }
@@ -225,12 +263,21 @@ pub fn is_owned_by(owners: &[OwnerReference], uid: &str) -> bool {
     })
 }
 
+const ROLL_OUTS: &str = "deployment.kubernetes.io/revision";
+
 /// Of all that somebody may set: not of the status, nor of what changes with each write.
 fn fingerprint(object: &DynamicObject) -> String {
     let mut metadata = object.metadata.clone();
     metadata.managed_fields = None;
     metadata.resource_version = None;
     metadata.generation = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        // The Deployment's controller counts its roll-outs here.
+        annotations.remove(ROLL_OUTS);
+        if annotations.is_empty() {
+            metadata.annotations = None;
+        }
+    }
     let mut data = object.data.clone();
     if let Some(data) = data.as_object_mut() {
         data.remove("status");
@@ -252,12 +299,26 @@ mod tests {
 
     const NOW: Time = Duration::from_secs(1_000);
 
+    /// A watch has told all that there is.
+    const SEEN: u64 = 1_000;
+
+    fn up_to(version: u64) -> Seen {
+        Seen::from([(Kind::Service, version)])
+    }
+
+    /// The same object, as it was or is at another version.
+    fn at(version: u64, object: &DynamicObject) -> DynamicObject {
+        let mut object = object.clone();
+        object.metadata.resource_version = Some(version.to_string());
+        object
+    }
+
     fn todo<'a>(
         desired: &'a [Object],
         observed: &'a [Observed],
         applied: &Applied,
     ) -> Vec<Step<'a>> {
-        let steps = steps(desired, observed, applied, NOW);
+        let steps = steps(desired, observed, &up_to(SEEN), applied, NOW);
         assert_eq!(steps.again, None);
         steps.now
     }
@@ -302,6 +363,7 @@ mod tests {
         let mut later = is;
         later.metadata.resource_version = Some("6".to_owned());
         later.data["status"] = json!({"readyReplicas": 1});
+        later.metadata.annotations = Some([(ROLL_OUTS.to_owned(), "1".to_owned())].into());
         later.data["spec"]["replicas"] = json!(3);
         assert_eq!(todo(&[wanted], &[observed(&later)], &applied), []);
     }
@@ -361,9 +423,9 @@ mod tests {
         applied.note(&wanted, None, &is, NOW);
         applied.note(&wanted, Some(&edited), &is, NOW);
         let (wanted, edited) = ([wanted], [edited]);
-        let again = steps(&wanted, &edited, &applied, NOW);
+        let again = steps(&wanted, &edited, &up_to(SEEN), &applied, NOW);
         assert_eq!((again.now, again.again), (Vec::new(), Some(backoff(1))));
-        let later = steps(&wanted, &edited, &applied, NOW + backoff(1));
+        let later = steps(&wanted, &edited, &up_to(SEEN), &applied, NOW + backoff(1));
         assert_eq!(later.now, [Step::Apply(&wanted[0], &edited[0])]);
         let other = [observed(&live("a", &json!({"x": 3})))];
         let repair = [Step::Apply(&wanted[0], &other[0])];
@@ -378,8 +440,43 @@ mod tests {
         let wanted = [wanted];
         assert_eq!(todo(&wanted, &[], &applied), [Step::Make(&wanted[0])]);
         applied.note(&wanted[0], None, &is, NOW);
-        let again = steps(&wanted, &[], &applied, NOW);
+        let again = steps(&wanted, &[], &up_to(SEEN), &applied, NOW);
         assert_eq!((again.now, again.again), (Vec::new(), Some(backoff(1))));
+    }
+
+    /// What is to be done when `is` was applied, and a watch that has got as far as `seen` shows
+    /// this. The watch is given some time, and no more.
+    fn while_late(observed: &[Observed], is: &DynamicObject, seen: u64) -> bool {
+        let wanted = [object("a", &json!({"x": 1}))];
+        let mut applied = Applied::default();
+        applied.note(&wanted[0], None, is, NOW);
+        let at = |now| steps(&wanted, observed, &up_to(seen), &applied, now);
+        assert!(
+            !at(NOW + LATE).now.is_empty(),
+            "the watch is waited for in vain"
+        );
+        let steps = at(NOW);
+        assert_eq!(steps.again, steps.now.is_empty().then_some(LATE));
+        steps.again.is_some()
+    }
+
+    #[test]
+    fn what_a_late_watch_does_not_show_yet_is_not_made_again() {
+        let is = at(5, &live("a", &json!({"x": 1})));
+        assert!(while_late(&[], &is, 4));
+        // It has told of something later, so this one has been deleted.
+        assert!(!while_late(&[], &is, 5));
+    }
+
+    #[test]
+    fn what_a_late_watch_shows_as_it_was_is_not_applied_again() {
+        let is = at(5, &live("a", &json!({"x": 1})));
+        let (before, edited) = (live("a", &json!({"x": 0})), live("a", &json!({"x": 7})));
+        // Others of its kind have moved meanwhile, or not.
+        for seen in [4, SEEN] {
+            assert!(while_late(&[observed(&at(4, &before))], &is, seen));
+            assert!(!while_late(&[observed(&at(6, &edited))], &is, seen));
+        }
     }
 
     #[test]

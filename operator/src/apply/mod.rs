@@ -3,6 +3,7 @@
 
 mod decide;
 mod repair;
+mod scale;
 mod takeover;
 
 use kube::Client;
@@ -19,8 +20,11 @@ use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
 use crate::names::{FIELD_MANAGER, SCALE_MANAGER};
 
-pub use decide::{Applied, Key, Observed, Relation, Step, Steps, is_owned_by, relation, steps};
+pub use decide::{
+    Applied, Key, Observed, Relation, Seen, Step, Steps, is_owned_by, relation, steps, version,
+};
 pub use repair::{Repair, backoff};
+pub use scale::{Count, Scaled};
 pub use takeover::take_over;
 
 /// Objects could not be brought to what they are to be.
@@ -112,9 +116,11 @@ impl<'a> Applier<'a> {
     /// Sets how many pods a `StatefulSet` or `Deployment` has, apart from all else: the fields of
     /// the main manifest never hold it, so that an autoscaler can own it.
     ///
+    /// Gives the [`version`] that this makes.
+    ///
     /// # Errors
     /// The API server refused or could not be reached, or another process leads.
-    pub async fn scale(&self, key: &Key, replicas: i32) -> Result<(), ApplyError> {
+    pub async fn scale(&self, key: &Key, replicas: i32) -> Result<u64, ApplyError> {
         self.leadership.check()?;
         let scale = json!({
             "apiVersion": "autoscaling/v1",
@@ -123,7 +129,8 @@ impl<'a> Applier<'a> {
             "spec": {"replicas": replicas},
         });
         let params = PatchParams::apply(SCALE_MANAGER).force();
-        self.api(key.kind)
+        let scaled = self
+            .api(key.kind)
             .patch_scale(&key.name, &params, &Patch::Apply(&scale))
             .await
             .map_err(|source| ApplyError::Api {
@@ -131,7 +138,7 @@ impl<'a> Applier<'a> {
                 key: key.clone(),
                 source,
             })?;
-        Ok(())
+        Ok(version(scaled.metadata.resource_version.as_deref()))
     }
 
     /// The cache holds only what has the operator's label. An object that somebody else made by

@@ -115,6 +115,8 @@ fn claim(owner: &Owner, storage: &Storage) -> PersistentVolumeClaim {
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
             storage_class_name: storage.class.clone(),
+            // What the API server would add: what was made is applied from then on, see `Frozen`.
+            volume_mode: Some("Filesystem".to_owned()),
             resources: Some(VolumeResourceRequirements {
                 requests: Some([("storage".to_owned(), storage.size.clone())].into()),
                 ..VolumeResourceRequirements::default()

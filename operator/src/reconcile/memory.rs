@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
 
-use crate::apply::{Applied, Key, Repair};
+use crate::apply::{Applied, Key, Scaled};
 use crate::build::Credentials;
 use crate::cache::Target;
 use crate::crd::{SessionStore, SessionStoreStatus};
@@ -21,7 +21,7 @@ pub(super) struct Memory {
     /// What was applied.
     pub(super) applied: Applied,
     /// When what was last given its count of pods.
-    pub(super) scaled: BTreeMap<Key, Repair>,
+    pub(super) scaled: BTreeMap<Key, Scaled>,
     /// The key and the passwords, in case that a Secret is deleted.
     pub(super) credentials: Option<Credentials>,
     /// What it asked for when it was last looked at.

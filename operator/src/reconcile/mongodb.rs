@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
-use crate::apply::{Applier, Key};
+use crate::apply::{Applier, Count, Key, version};
 use crate::build::{Credentials, OPERATOR_USER, SERVICE_USER};
 use crate::cache::{Target, Trigger};
 use crate::crd::SessionStore;
@@ -185,8 +185,12 @@ impl Context {
         let replicas = plan::replicas(wanted, observed);
         let applier = Applier::new(&self.client, owner, &self.leadership);
         let key = Key::new(Kind::StatefulSet, &owner.part(Component::Mongodb));
-        let [found, replicas] =
+        let [pods, replicas] =
             [observed.replicas, replicas].map(|it| i32::try_from(it).unwrap_or(i32::MAX));
+        let found = Count {
+            pods,
+            version: version(view.stateful_set.metadata.resource_version.as_deref()),
+        };
         let again = self.scale(&applier, key, found, replicas, memory).await?;
         let pods = Pods::new(&self.client, owner, &self.leadership);
         for (ordinal, is_ready) in plan::ready_members(wanted, observed)

@@ -7,6 +7,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams}
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::apply::Conflict;
@@ -36,18 +37,9 @@ impl Context {
         }
         self.leadership.check()?;
         let events = transitions(before.as_ref(), &after);
-        let patch = json!({
-            "apiVersion": SessionStore::api_version(&()),
-            "kind": SessionStore::kind(&()),
-            "status": after,
-        });
         let written = self
             .api(store)
-            .patch_status(
-                &store.name_any(),
-                &PatchParams::apply(FIELD_MANAGER).force(),
-                &Patch::Apply(&patch),
-            )
+            .patch_status(&store.name_any(), &writer(), &whole(&after))
             .await
             .map_err(ReconcileError::Status)?;
         memory.status = Some(Written {
@@ -108,14 +100,9 @@ impl Context {
         let before = &found.data["status"];
         let after = unreadable_status(before, unreadable.metadata.generation, &message, &now);
         if *before != after {
-            let patch = json!({
-                "apiVersion": SessionStore::api_version(&()),
-                "kind": SessionStore::kind(&()),
-                "status": after,
-            });
-            let params = PatchParams::apply(FIELD_MANAGER).force();
-            match api.patch_status(name, &params, &Patch::Apply(&patch)).await {
-                // So wrong that the API server takes no change of it at all but a correction.
+            match api.patch_status(name, &writer(), &whole(&after)).await {
+                // So wrong that a rule of the definition cannot be asked, which the API server takes
+                // for a refusal. Then the Event is all that tells.
                 Err(kube::Error::Api(status)) if status.is_invalid() => {
                     tracing::warn!(namespace, name, %status, "nor can its status be written");
                 }
@@ -123,6 +110,13 @@ impl Context {
                     written.map_err(ReconcileError::Status)?;
                 }
             }
+            let event = event(
+                EventType::Warning,
+                "Unreadable",
+                condition::STALLED,
+                message,
+            );
+            self.publish(&event, &found.object_ref(&resource())).await;
         }
         memory.unreadable = Some(unreadable.error.clone());
         memory.status = None;
@@ -162,6 +156,19 @@ impl Context {
 
     fn api(&self, store: &SessionStore) -> Api<SessionStore> {
         Api::namespaced(self.client.clone(), &store.namespace().unwrap_or_default())
+    }
+}
+
+/// The status as it is to be, whatever it is now. No server-side apply: that has to understand all
+/// of the resource, and fails for one that cannot be read. Nobody shares the status anyway.
+fn whole(status: &impl Serialize) -> Patch<Value> {
+    Patch::Merge(json!({"status": status}))
+}
+
+fn writer() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
     }
 }
 

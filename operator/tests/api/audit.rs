@@ -1,7 +1,5 @@
 //! What the API server was asked, by its own account.
 
-use std::fs;
-
 use serde_json::Value;
 
 use crate::lab::Lab;
@@ -12,6 +10,8 @@ pub(crate) struct Request {
     pub(crate) verb: String,
     pub(crate) resource: String,
     pub(crate) path: String,
+    /// How it was answered, as in HTTP.
+    pub(crate) code: u64,
 }
 
 impl Request {
@@ -23,6 +23,10 @@ impl Request {
         self.verb == "watch"
     }
 
+    pub(crate) fn is_refused(&self) -> bool {
+        self.code >= 400
+    }
+
     /// Whether it changes something that others see, but for the Lease itself and Events.
     pub(crate) fn is_work(&self) -> bool {
         let changes = ["create", "update", "patch", "delete"];
@@ -31,14 +35,14 @@ impl Request {
 }
 
 /// Where the account stands now.
-pub(crate) fn now(lab: &Lab) -> usize {
-    fs::read_to_string(lab.audit_log()).unwrap().len()
+pub(crate) fn now(lab: &Lab) -> u64 {
+    lab.audit_length()
 }
 
 /// The requests since then with who has made them, in their order.
-pub(crate) fn since(lab: &Lab, start: usize) -> Vec<(String, Request)> {
-    let log = fs::read_to_string(lab.audit_log()).unwrap();
-    let lines = log[start..].lines();
+pub(crate) fn since(lab: &Lab, start: u64) -> Vec<(String, Request)> {
+    let log = lab.audit_from(start);
+    let lines = log.lines();
     lines
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|it| it["stage"] == "ResponseComplete")
@@ -52,6 +56,7 @@ pub(crate) fn since(lab: &Lab, start: usize) -> Vec<(String, Request)> {
                 verb: text(&it["verb"]),
                 resource: text(&it["objectRef"]["resource"]),
                 path: text(&it["requestURI"]),
+                code: it["responseStatus"]["code"].as_u64().unwrap_or_default(),
             };
             (user, request)
         })
@@ -59,7 +64,7 @@ pub(crate) fn since(lab: &Lab, start: usize) -> Vec<(String, Request)> {
 }
 
 /// The requests of one user since then.
-pub(crate) fn of(lab: &Lab, start: usize, user: &str) -> Vec<Request> {
+pub(crate) fn of(lab: &Lab, start: u64, user: &str) -> Vec<Request> {
     let all = since(lab, start).into_iter();
     all.filter(|(its, _)| its == user)
         .map(|(_, request)| request)

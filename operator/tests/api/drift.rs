@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sessionstore_operator::kind::Kind;
 use sessionstore_operator::names::FIELD_MANAGER;
 
-use crate::monitors::{definition, priorities};
+use crate::monitors::priorities;
 use crate::operator::Operator;
 use crate::paths::{Path, applied};
 use crate::place::{Place, SOMEBODY, eventually};
@@ -17,7 +17,6 @@ use crate::specs;
 /// A store with an object of every kind: both kinds of scale, since they exclude each other.
 async fn with_every_kind(namespace: &str) -> (Place, Operator) {
     let place = Place::new(namespace).await;
-    place.lab.install(&definition());
     priorities(&place).await;
     let operator = Operator::at(&place).await;
     let mut spec = specs::full();
@@ -44,7 +43,7 @@ fn whole(object: &DynamicObject) -> Value {
 /// What it might be changed to; the API server takes some of it.
 fn others(value: &Value) -> Vec<Option<Value>> {
     /// Values of fields that take some words alone.
-    const WORDS: [&str; 17] = [
+    const WORDS: [&str; 20] = [
         "NodePort",
         "ClusterIP",
         "LoadBalancer",
@@ -56,12 +55,15 @@ fn others(value: &Value) -> Vec<Option<Value>> {
         "UDP",
         "Egress",
         "ScheduleAnyway",
+        "DoNotSchedule",
         "AlwaysAllow",
         "Retain",
         "Delete",
         "Memory",
         "7",
         "Unconfined",
+        "data",
+        "tmp",
     ];
     let mut others: Vec<Value> = match value {
         Value::Bool(is_so) => vec![json!(!is_so)],
@@ -74,16 +76,64 @@ fn others(value: &Value) -> Vec<Option<Value>> {
             texts.extend(WORDS.map(Value::from));
             texts
         }
-        Value::Array(items) => vec![json!([]), json!(items[..items.len().saturating_sub(1)])],
+        Value::Array(items) => {
+            let shorter = &items[..items.len().saturating_sub(1)];
+            let words = WORDS.map(|word| json!([word]));
+            [json!([]), json!(shorter)]
+                .into_iter()
+                .chain(words)
+                .collect()
+        }
         Value::Object(fields) => {
             let mut more = fields.clone();
             more.insert("edited".to_owned(), json!("yes"));
-            vec![Value::Object(more), json!({})]
+            let mut objects = vec![Value::Object(more), json!({})];
+            objects.extend(fields.iter().filter_map(|(name, value)| {
+                let mut other = fields.clone();
+                other[name] = json!(format!("{}x", value.as_str()?));
+                Some(Value::Object(other))
+            }));
+            objects
         }
         Value::Null => Vec::new(),
     };
     others.retain(|other| other != value);
     others.into_iter().map(Some).chain([None]).collect()
+}
+
+/// What can be changed only together with something else: a name with all that refer to it, a kind
+/// of thing with the settings of that kind.
+fn together(live: &Value, path: &Path, value: &Value) -> Vec<Value> {
+    let Value::String(text) = value else {
+        return Vec::new();
+    };
+    let renamed = renamed(live, text, &format!("{text}x"));
+    let others = others(value).into_iter().flatten();
+    let without_siblings = others.filter_map(|other| path.with_alone(live, &other));
+    std::iter::once(renamed).chain(without_siblings).collect()
+}
+
+/// The same with another text wherever this one is a `name` of the pods' template.
+fn renamed(live: &Value, from: &str, to: &str) -> Value {
+    fn walk(value: &mut Value, from: &str, to: &str) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    if key == "name" && value == from {
+                        *value = json!(to);
+                    }
+                    walk(value, from, to);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|it| walk(it, from, to)),
+            _ => {}
+        }
+    }
+    let mut live = live.clone();
+    if let Some(template) = live.pointer_mut("/spec/template/spec") {
+        walk(template, from, to);
+    }
+    live
 }
 
 /// Writes an object as somebody else; `None` if it is refused. Its controller may write its status
@@ -114,8 +164,10 @@ async fn change(place: &Place, kind: Kind, name: &str, path: &Path) -> bool {
     let Some(value) = &before else {
         panic!("{kind:?} {name} has no {path}");
     };
-    for other in others(value) {
-        let edited = path.with(&live, other);
+    let alone = others(value)
+        .into_iter()
+        .map(|other| path.with(&live, other));
+    for edited in alone.chain(together(&live, path, value)) {
         let dry = put(place, kind, &edited, true).await;
         if dry.is_some_and(|it| path.get(&it) != before.as_ref()) {
             return put(place, kind, &edited, false).await.is_some();

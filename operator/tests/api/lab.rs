@@ -1,52 +1,63 @@
 //! The control plane that the tests share. It comes up with the first test that needs it, and goes
-//! down with the last one.
+//! down when the tests are over, however they end.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::{self, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, OnceLock};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use sessionstore_cluster::{Cluster, Options};
+use serde_json::Value;
+use sessionstore_cluster::{Cluster, Guardian, Options};
 use sessionstore_operator::crd;
+
+use crate::monitors;
 
 /// A control plane in a folder of its own.
 pub(crate) struct Lab {
     cluster: Cluster,
     kubeconfig: Kubeconfig,
+    /// Takes it down.
+    _guardian: Guardian,
 }
 
 impl Lab {
-    /// The one that is shared.
+    /// The one that is shared. It knows the kinds of Prometheus' operator from the first moment on:
+    /// one that appears later would be a change for everybody.
     pub(crate) fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Lab>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
+        static SHARED: OnceLock<Arc<Lab>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| {
             let lab = Self::alone();
-            *shared = Arc::downgrade(&lab);
+            for definition in monitors::definitions() {
+                lab.install(&definition);
+            }
             lab
-        })
+        });
+        shared.clone()
     }
 
     /// One for a test that changes what belongs to no namespace.
     pub(crate) fn alone() -> Arc<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let labs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("api");
-        remove_abandoned(&labs);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = labs.join(format!("{}-{count}", process::id()));
+        let guardian = Guardian::start(&folder).unwrap();
         let options = Options {
             nodes: 0,
             audit: true,
             folder: Some(folder),
         };
-        let cluster = Cluster::up(&options, &|_| ()).unwrap();
+        let cluster = Cluster::up(&options, &|step| eprintln!("{step}")).unwrap();
         let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).unwrap();
         let lab = Self {
             cluster,
             kubeconfig,
+            _guardian: guardian,
         };
         lab.install(&crd::definition());
         Arc::new(lab)
@@ -61,7 +72,8 @@ impl Lab {
         let file = file.display().to_string();
         self.kubectl(&["apply", "--server-side", "--filename", &file]);
         let kind = format!("crd/{name}");
-        self.kubectl(&["wait", "--for=condition=Established", &kind]);
+        let patience = "--timeout=180s";
+        self.kubectl(&["wait", "--for=condition=Established", &kind, patience]);
         // kubectl remembers for hours which kinds there are.
         let _ = fs::remove_dir_all(self.kubectl_cache());
     }
@@ -74,9 +86,42 @@ impl Lab {
         self.cluster.folder()
     }
 
-    /// One line for each request that was answered.
-    pub(crate) fn audit_log(&self) -> PathBuf {
-        self.cluster.audit_log().unwrap()
+    /// How long the account of all requests is by now.
+    pub(crate) fn audit_length(&self) -> u64 {
+        let log = self.cluster.audit_log().unwrap();
+        fs::metadata(log).unwrap().len()
+    }
+
+    /// What the account says from there on: one line for each request that was answered.
+    pub(crate) fn audit_from(&self, start: u64) -> String {
+        let mut log = fs::File::open(self.cluster.audit_log().unwrap()).unwrap();
+        log.seek(SeekFrom::Start(start)).unwrap();
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// What etcd answers by the HTTP form of its own interface. What is written there is what the
+    /// API server has stored, whatever it thinks of it.
+    pub(crate) fn etcd(&self, call: &str, request: &Value) -> Value {
+        let mut stream = TcpStream::connect(self.cluster.etcd()).unwrap();
+        let body = request.to_string();
+        let length = body.len();
+        // By 1.0 the answer is in one piece.
+        let head = format!("POST /v3/kv/{call} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all((head + &body).as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// Lets no pod in that does not meet the strictest standard, and warns of what would make one.
+    pub(crate) fn require_restricted(&self, namespace: &str) {
+        let [enforce, warn] =
+            ["enforce", "warn"].map(|it| format!("pod-security.kubernetes.io/{it}=restricted"));
+        self.kubectl(&["label", "namespace", namespace, &enforce, &warn]);
     }
 
     /// What kubectl prints.
@@ -86,14 +131,19 @@ impl Lab {
 
     /// What kubectl prints, or what is wrong.
     pub(crate) fn try_kubectl(&self, args: &[&str]) -> Result<String, String> {
+        output_of(&self.run_kubectl(args))
+    }
+
+    /// The same, with what it warns of.
+    pub(crate) fn run_kubectl(&self, args: &[&str]) -> Output {
         let mut kubectl = self.cluster.kubectl();
         kubectl.arg("--cache-dir").arg(self.kubectl_cache());
-        output_of(kubectl.args(args))
+        kubectl.args(args).output().unwrap()
     }
 
     /// What helm prints.
     pub(crate) fn helm(&self, args: &[&str]) -> String {
-        output_of(self.cluster.helm().args(args)).unwrap()
+        output_of(&self.cluster.helm().args(args).output().unwrap()).unwrap()
     }
 
     /// A client that may do everything.
@@ -118,32 +168,7 @@ impl Lab {
     }
 }
 
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let down = Cluster::down(self.cluster.folder());
-        if !std::thread::panicking() {
-            down.unwrap();
-        }
-    }
-}
-
-/// Those of runs that were killed.
-fn remove_abandoned(labs: &Path) {
-    for entry in fs::read_dir(labs).into_iter().flatten() {
-        let folder = entry.unwrap().path();
-        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        let Some((pid, _)) = name.split_once('-') else {
-            continue;
-        };
-        // Beside each folder is the file of its lock.
-        if folder.is_dir() && !Path::new("/proc").join(pid).exists() {
-            Cluster::down(&folder).unwrap();
-        }
-    }
-}
-
-fn output_of(command: &mut Command) -> Result<String, String> {
-    let output = command.output().unwrap();
+fn output_of(output: &Output) -> Result<String, String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }

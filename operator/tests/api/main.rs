@@ -20,6 +20,7 @@ mod operator;
 mod paths;
 mod place;
 mod rules;
+mod samples;
 mod scale;
 mod specs;
 mod status;

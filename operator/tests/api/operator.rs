@@ -24,9 +24,15 @@ pub(crate) struct Operator {
 pub(crate) struct Start<'a> {
     lab: &'a Lab,
     namespace: String,
+    is_everywhere: bool,
+    lease: &'static str,
     user: String,
     groups: Vec<&'static str>,
 }
+
+/// Longer than a busy machine's API server takes to answer: whoever loses the lead begins anew, and
+/// applies everything once.
+const PATIENT_LEASE: &str = "120s";
 
 impl<'a> Start<'a> {
     /// One that looks after a place alone, with a Lease there.
@@ -34,6 +40,8 @@ impl<'a> Start<'a> {
         Self {
             lab: &place.lab,
             namespace: place.namespace.clone(),
+            is_everywhere: false,
+            lease: PATIENT_LEASE,
             user: format!("operator-of-{}", place.namespace),
             groups: vec!["system:masters"],
         }
@@ -46,9 +54,26 @@ impl<'a> Start<'a> {
         self
     }
 
+    /// In all namespaces.
+    pub(crate) fn everywhere(mut self) -> Self {
+        self.is_everywhere = true;
+        self
+    }
+
+    /// How long others wait for a leader that is silent.
+    pub(crate) fn lease(mut self, duration: &'static str) -> Self {
+        self.lease = duration;
+        self
+    }
+
     /// Starts it; returns when its port is open.
     pub(crate) async fn go(self) -> Operator {
         let kubeconfig = self.lab.kubeconfig_of(&self.user, &self.groups);
+        let scope = if self.is_everywhere {
+            "--all-namespaces".to_owned()
+        } else {
+            format!("--namespace={}", self.namespace)
+        };
         let mut process = Command::new(env!("CARGO_BIN_EXE_sessionstore-operator"))
             .arg("run")
             .args(["--api-image", "localhost/sessionstore:dev"])
@@ -58,8 +83,9 @@ impl<'a> Start<'a> {
             .args(["--admin-address", "127.0.0.1:0"])
             .args(["--log", "info,sessionstore_operator=debug"])
             .args(["--log-format", "json"])
-            .args(["--namespace", &self.namespace])
+            .arg(scope)
             .args(["--lease-namespace", &self.namespace])
+            .args(["--lease-duration", self.lease])
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

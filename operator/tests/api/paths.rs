@@ -81,6 +81,18 @@ impl Path {
         })
     }
 
+    /// Another object, with something else there and nothing beside it; `None` if there is nothing
+    /// beside it anyway.
+    pub(crate) fn with_alone(&self, root: &Value, new: &Value) -> Option<Value> {
+        let (Step::Field(name), parent) = self.0.split_last()? else {
+            return None;
+        };
+        let parent = Self(parent.to_vec());
+        let fields = parent.get(root)?.as_object()?;
+        let has_more = fields.len() > 1;
+        has_more.then(|| parent.with(root, Some(serde_json::json!({name: new}))))
+    }
+
     /// Another object, with something else there; with `None`, with nothing.
     pub(crate) fn with(&self, root: &Value, new: Option<Value>) -> Value {
         let mut root = root.clone();

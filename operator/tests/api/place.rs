@@ -1,9 +1,12 @@
 //! A namespace, and what is in it.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{
@@ -19,7 +22,7 @@ use crate::lab::Lab;
 use crate::operator::Operator;
 
 /// How long things may take that happen within a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How long nothing must happen before it counts as quiet.
 pub(crate) const QUIET: Duration = Duration::from_secs(3);
@@ -153,7 +156,6 @@ impl Place {
 
     /// The version of everything, SessionStores included.
     pub(crate) async fn versions(&self) -> BTreeMap<String, String> {
-        let version = |object: &DynamicObject| object.resource_version().unwrap();
         let objects = self.objects().await.into_iter();
         let objects =
             objects.map(|(kind, it)| (format!("{kind:?}/{}", it.name_any()), version(&it)));
@@ -236,8 +238,31 @@ impl Place {
             .unwrap_or_default()
     }
 
+    /// Writes a SessionStore past the API server, and so past its definition: as one of an older or
+    /// looser definition is stored.
+    pub(crate) fn store_as(&self, name: &str, edit: impl FnOnce(&mut Value)) {
+        let key = format!(
+            "/registry/sessionstore.dev/sessionstores/{}/{name}",
+            self.namespace
+        );
+        let key = STANDARD.encode(key);
+        let found = self.lab.etcd("range", &json!({"key": key}));
+        let value = STANDARD.decode(found["kvs"][0]["value"].as_str().unwrap());
+        let mut store: Value = serde_json::from_slice(&value.unwrap()).unwrap();
+        edit(&mut store);
+        let generation = store["metadata"]["generation"].as_i64().unwrap();
+        store["metadata"]["generation"] = json!(generation + 1);
+        let value = STANDARD.encode(store.to_string());
+        self.lab.etcd("put", &json!({"key": key, "value": value}));
+    }
+
     /// Waits until nothing moves any more.
     pub(crate) async fn settle(&self, operator: &Operator) {
+        self.settle_but(operator, &[]).await;
+    }
+
+    /// The same, where these SessionStores have no newest spec that a status could be about.
+    pub(crate) async fn settle_but(&self, operator: &Operator, unreadable: &[&str]) {
         let end = Instant::now() + PATIENCE;
         let look = async || {
             let writes = operator.metric("sessionstore_operator_api_calls_total", "verb=\"patch\"");
@@ -251,7 +276,7 @@ impl Place {
             let in_flight = operator.metric("sessionstore_operator_reconciles_in_flight", "");
             let is_quiet = after == before && in_flight < 1.0;
             // On a busy machine it may be quiet before it has begun.
-            if is_quiet && self.is_looked_at().await {
+            if is_quiet && self.is_looked_at(unreadable).await && self.is_counted().await {
                 return;
             }
             assert!(Instant::now() < end, "it does not settle: {after:?}");
@@ -260,11 +285,32 @@ impl Place {
     }
 
     /// Whether every status is about the newest spec.
-    async fn is_looked_at(&self) -> bool {
+    async fn is_looked_at(&self, unreadable: &[&str]) -> bool {
         let stores = self.stores().list(&ListParams::default()).await.unwrap();
-        stores.iter().all(|it| {
+        let mut readable = stores
+            .iter()
+            .filter(|it| !unreadable.contains(&it.name_any().as_str()));
+        readable.all(|it| {
             let seen = it.data["status"]["observedGeneration"].as_i64();
             seen == it.metadata.generation
+        })
+    }
+
+    /// Whether the cluster's own controllers have done what they have to, and reported it.
+    async fn is_counted(&self) -> bool {
+        let objects = self.objects().await;
+        let mut counted = objects.iter().filter(|(kind, _)| {
+            [
+                Kind::StatefulSet,
+                Kind::Deployment,
+                Kind::PodDisruptionBudget,
+            ]
+            .contains(kind)
+        });
+        counted.all(|(_, it)| {
+            let (spec, status) = (&it.data["spec"], &it.data["status"]);
+            let is_seen = status["observedGeneration"].as_i64() == it.metadata.generation;
+            is_seen && (spec["replicas"].is_null() || spec["replicas"] == status["replicas"])
         })
     }
 
@@ -279,6 +325,28 @@ impl Place {
         })
         .await;
     }
+}
+
+/// Changes with every write. Of what the cluster's own controllers report on, which they may do at
+/// any time, only with a write of somebody else's.
+fn version(object: &DynamicObject) -> String {
+    let is_reported_on = object.data.get("status").is_some()
+        && object
+            .types
+            .as_ref()
+            .is_none_or(|it| it.kind != "SessionStore");
+    if !is_reported_on {
+        return object.resource_version().unwrap();
+    }
+    let mut object = serde_json::to_value(object).unwrap();
+    object["status"].take();
+    let metadata = &mut object["metadata"];
+    metadata["resourceVersion"].take();
+    let managers = metadata["managedFields"].as_array_mut().unwrap();
+    managers.retain(|it| it["manager"] != "kube-controller-manager");
+    let mut hasher = DefaultHasher::new();
+    object.to_string().hash(&mut hasher);
+    format!("{:x}", hasher.finish())
 }
 
 /// The field manager of an edit by hand.

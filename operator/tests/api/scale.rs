@@ -78,7 +78,13 @@ async fn with_autoscaling_the_count_is_the_autoscalers_and_back_again() {
             "chat-api"
         );
         // There are no metrics here, but its least counts without any.
-        await_pods(&place, 3).await;
+        let deployment = await_pods(&place, 3).await;
+        // The field is no longer the operator's; nor does it become anybody's, by the API server.
+        let left = managers(&deployment);
+        assert!(
+            !left.iter().any(|it| it.starts_with(FIELD_MANAGER)),
+            "{left:?}"
+        );
         // Nobody else's count is corrected either.
         place.kubectl(&["scale", "deployment", "chat-api", "--replicas=5"]);
         place.settle(&operator).await;
@@ -100,6 +106,7 @@ async fn with_autoscaling_the_count_is_the_autoscalers_and_back_again() {
         })
         .await;
         place.settle(&operator).await;
-        await_pods(&place, count.into()).await;
+        let deployment = await_pods(&place, count.into()).await;
+        assert_eq!(managers(&deployment), [SCALE_MANAGER]);
     }
 }

@@ -110,15 +110,20 @@ async fn kubectl_waits_for_ready_and_shows_the_columns() {
         "wait",
         "--for=condition=Reconciling",
         "sst/chat",
-        "--timeout=60s",
+        "--timeout=240s",
     ]);
     pretend_ready(&place, "chat-api").await;
-    place.kubectl(&["wait", "--for=condition=Ready", "sst/chat", "--timeout=60s"]);
+    place.kubectl(&[
+        "wait",
+        "--for=condition=Ready",
+        "sst/chat",
+        "--timeout=240s",
+    ]);
     place.kubectl(&[
         "wait",
         "--for=condition=ApiAvailable",
         "sst/chat",
-        "--timeout=60s",
+        "--timeout=240s",
     ]);
     let store = place.stores().get("chat").await.unwrap();
     check_kstatus(&serde_json::to_value(store).unwrap());

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     ops::ControlFlow::{Break, Continue},
     path::{Path, PathBuf},
     process::Command,
@@ -195,6 +196,11 @@ impl Cluster {
         self.folder.kubeconfig("admin")
     }
 
+    /// Where etcd answers its clients, by HTTP: for tests of what the API server would never store.
+    pub fn etcd(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.record.etcd_port))
+    }
+
     /// The folder with `kubectl` and `helm`.
     pub fn tools(&self) -> PathBuf {
         self.programs.for_people()
@@ -321,7 +327,7 @@ fn panicked() -> ClusterError {
 }
 
 /// Absolute and without links, as processes are marked with it.
-fn folder_of(wanted: Option<&Path>) -> Result<PathBuf, ClusterError> {
+pub(crate) fn folder_of(wanted: Option<&Path>) -> Result<PathBuf, ClusterError> {
     let folder = match wanted {
         Some(folder) => folder.to_owned(),
         None => Cluster::default_folder()?,

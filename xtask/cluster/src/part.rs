@@ -17,7 +17,7 @@ use sessionstore_fetch::process::not_run;
 
 use crate::{ClusterError, folder::Folder, limits, wait::until};
 
-const CLUSTER: &str = "SESSIONSTORE_CLUSTER";
+pub(crate) const CLUSTER: &str = "SESSIONSTORE_CLUSTER";
 const PART: &str = "SESSIONSTORE_CLUSTER_PART";
 
 /// What a process is called for the moment until it has become the program.

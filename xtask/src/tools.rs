@@ -7,8 +7,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::Context;
-use sessionstore_fetch::{ensure, system_python};
+use sessionstore_fetch::{ensure, prometheus, system_python};
 use sessionstore_replica_set::mongod;
 
 use crate::{cargo::cargo, process, workspace};
@@ -16,8 +15,6 @@ use crate::{cargo::cargo, process, workspace};
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 const CORPUS: &str = include_str!("../python/corpus.txt");
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
-/// Debian 12 has 2.42 and its fixes; older ones are not kept there, so no version is named.
-const PROMETHEUS: &str = "prometheus";
 
 pub(crate) fn fetch_all() -> anyhow::Result<()> {
     for tool in [
@@ -55,31 +52,6 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
         process::run(install.arg(folder))
     })?;
     Ok(folder.join("bin/cargo-deny"))
-}
-
-/// The folder with `prometheus` and `promtool`, out of Debian's package: unpacked, not installed, so
-/// that nothing is started.
-pub(crate) fn prometheus() -> anyhow::Result<PathBuf> {
-    let folder = ensure("prometheus", PROMETHEUS, |folder| {
-        std::fs::create_dir_all(folder)?;
-        process::run(
-            Command::new("apt-get")
-                .stdout(io::stderr())
-                .current_dir(folder)
-                // The cache may be root's alone.
-                .args(["--option", "APT::Sandbox::User=root"])
-                .args(["--quiet", "--quiet", "download", PROMETHEUS]),
-        )?;
-        for package in std::fs::read_dir(folder)? {
-            let package = package?.path();
-            let mut unpack = Command::new("dpkg-deb");
-            process::run(unpack.arg("--extract").arg(&package).arg(folder))?;
-            std::fs::remove_file(package)?;
-        }
-        anyhow::Ok(())
-    })
-    .context("promtool comes from Debian's package prometheus (`apt-get update` first?)")?;
-    Ok(folder.join("usr/bin"))
 }
 
 /// The command `python` of the environment that has Starlark.

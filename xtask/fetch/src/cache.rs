@@ -64,7 +64,7 @@ fn ensure_in<E: From<FetchError>>(
     Ok(folder)
 }
 
-fn unusable(path: &Path) -> impl FnOnce(io::Error) -> FetchError {
+pub(crate) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> FetchError {
     let path = path.to_owned();
     |source| FetchError::Cache { path, source }
 }

@@ -11,7 +11,7 @@ use std::{io, path::PathBuf};
 
 pub use cache::{cache, ensure};
 pub use process::ProcessError;
-pub use system::{apt_install, system_python};
+pub use system::{apt_install, prometheus, system_python};
 
 /// Why something could not be fetched.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,18 @@
 //! What the system has to bring: a usable Python, and libraries. Installed where it lacks them,
 //! by Debian's packages, when this process may.
 
-use std::{fs, io, os::unix::fs::MetadataExt, process::Command};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::{FetchError, process};
+use crate::{
+    FetchError,
+    cache::{ensure, unusable},
+    process,
+};
 
 /// Of schemathesis, the most demanding of the Python tools.
 const PYTHON_IS_USABLE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
@@ -47,6 +56,44 @@ pub fn apt_install(what: &'static str, packages: &[&str]) -> Result<(), FetchErr
             .args(["install", "--yes", "--no-install-recommends"])
             .args(packages),
     )?;
+    Ok(())
+}
+
+/// The folder with `prometheus` and `promtool`, out of Debian's package: unpacked, not installed, so
+/// that nothing is started.
+///
+/// # Errors
+///
+/// [`FetchError`] when the package cannot be fetched.
+pub fn prometheus() -> Result<PathBuf, FetchError> {
+    /// Debian 12 has 2.42 and its fixes; older ones are not kept there, so no version is named.
+    const PACKAGE: &str = "prometheus";
+    let folder = ensure(PACKAGE, PACKAGE, |folder| unpack(PACKAGE, folder))?;
+    Ok(folder.join("usr/bin"))
+}
+
+fn unpack(package: &str, folder: &Path) -> Result<(), FetchError> {
+    fs::create_dir_all(folder).map_err(unusable(folder))?;
+    let download = || {
+        let mut download = apt_get();
+        download
+            .current_dir(folder)
+            // The cache may be root's alone.
+            .args(["--option", "APT::Sandbox::User=root"])
+            .args(["--quiet", "--quiet", "download", package]);
+        process::run(&mut download)
+    };
+    if download().is_err() {
+        // A machine that is new has no list of packages, or one that is old.
+        process::run(apt_get().arg("update"))?;
+        download()?;
+    }
+    for archive in fs::read_dir(folder).map_err(unusable(folder))? {
+        let archive = archive.map_err(unusable(folder))?.path();
+        let mut extract = Command::new("dpkg-deb");
+        process::run(extract.arg("--extract").arg(&archive).arg(folder))?;
+        fs::remove_file(&archive).map_err(unusable(&archive))?;
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod tiltfile;
 
 use clap::Subcommand;
 use sessionstore_cluster::client_tools;
+use sessionstore_fetch::prometheus;
 
 use crate::{tools, workspace};
 
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 /// The step of the test suite.
 pub(crate) fn check() -> anyhow::Result<()> {
     let helm = helm()?;
-    let promtool = tools::prometheus()?.join("promtool");
+    let promtool = prometheus()?.join("promtool");
     let step = |what: &str| eprintln!("chart: {what}");
     step("copies");
     copies::check(&helm)?;

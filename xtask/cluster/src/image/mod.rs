@@ -81,6 +81,17 @@ impl Image {
         Ok(image)
     }
 
+    /// Prometheus: `localhost/prometheus:2`. It may write to `/data` only.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError`] when it is not known which libraries `binary` needs.
+    pub fn prometheus(binary: &Path) -> Result<Self, ClusterError> {
+        let mut image = Self::of_binary("prometheus:2", binary, "/usr/bin/prometheus")?;
+        image.tree.folder("/data", 0o755, NONROOT);
+        Ok(image)
+    }
+
     /// Its name and tag, as a pod asks for it.
     pub fn name(&self) -> &str {
         &self.name

@@ -3,6 +3,7 @@
 //! Nothing of the service lives here. What a chore needs from outside (Python tools, dialogues)
 //! is fetched in a pinned version into a cache folder beside all checkouts, never into one.
 
+mod ahead;
 mod bench;
 mod cargo;
 mod chaos;
@@ -47,7 +48,8 @@ enum Chore {
     ///
     /// They are fetched when first needed anyway; this does it ahead, before going offline. They go
     /// into the folder that `SESSIONSTORE_CACHE` names, by default ~/.cache/sessionstore. What is
-    /// there already costs nothing.
+    /// there already costs nothing. The largest is Kubernetes: it is compiled, which takes some ten
+    /// minutes on two cores.
     Tools,
     Dialogues(dialogues::Args),
     Schemathesis(schemathesis::Args),

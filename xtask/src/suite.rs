@@ -12,6 +12,7 @@ use std::{
 use clap::ValueEnum;
 
 use crate::{
+    ahead::Ahead,
     cargo::{self, cargo},
     chaos, chart, deny, deployment,
     dialogues::{self, Backend},
@@ -103,7 +104,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         seeds: args.seeds,
         server: OnceCell::new(),
     };
-    let reports: Vec<Report> = plan(args).map(|step| suite.report(step)).collect();
+    let steps: Vec<Step> = plan(args).collect();
+    let needs_kubernetes = steps.iter().any(|step| ON_KUBERNETES.contains(step));
+    let ahead = needs_kubernetes.then(Ahead::start).transpose();
+    if let Err(error) = &ahead {
+        eprintln!("nothing is fetched ahead: {error:#}");
+    }
+    let reports: Vec<Report> = steps.into_iter().map(|step| suite.report(step)).collect();
+    drop(ahead);
     println!("\n{}", summary(&reports));
     let total = total(&reports);
     println!("{total}");

@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use sessionstore_cluster::client_tools;
 use sessionstore_fetch::{ensure, prometheus, system_python};
 use sessionstore_replica_set::mongod;
 
@@ -16,17 +17,26 @@ const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 const CORPUS: &str = include_str!("../python/corpus.txt");
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
+/// Those first that the test suite needs first.
 pub(crate) fn fetch_all() -> anyhow::Result<()> {
-    for tool in [
-        schemathesis()?,
-        corpus()?,
-        cargo_deny()?,
-        mongod()?,
-        prometheus()?,
-    ] {
-        println!("{}", tool.display());
+    type Fetch = fn() -> anyhow::Result<PathBuf>;
+    let all: [Fetch; 6] = [
+        || Ok(mongod()?),
+        corpus,
+        schemathesis,
+        || Ok(prometheus()?),
+        kubernetes,
+        cargo_deny,
+    ];
+    for fetch in all {
+        println!("{}", fetch()?.display());
     }
     Ok(())
+}
+
+/// The folder with `kubectl` and `helm`, compiled with all else that a local cluster is made of.
+pub(crate) fn kubernetes() -> anyhow::Result<PathBuf> {
+    Ok(client_tools(&|step| eprintln!("{step}"))?)
 }
 
 /// The command `schemathesis`.

@@ -2,7 +2,8 @@
 //! by Debian's packages, when this process may.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
@@ -10,7 +11,7 @@ use std::{
 
 use crate::{
     FetchError,
-    cache::{ensure, unusable},
+    cache::{cache, ensure, unusable},
     process,
 };
 
@@ -50,6 +51,7 @@ pub fn apt_install(what: &'static str, packages: &[&str]) -> Result<(), FetchErr
             packages: packages.join(" "),
         });
     }
+    let _turn = turn()?;
     process::run(apt_get().arg("update"))?;
     process::run(
         apt_get()
@@ -83,6 +85,7 @@ fn unpack(package: &str, folder: &Path) -> Result<(), FetchError> {
             .args(["--quiet", "--quiet", "download", package]);
         process::run(&mut download)
     };
+    let _turn = turn()?;
     if download().is_err() {
         // A machine that is new has no list of packages, or one that is old.
         process::run(apt_get().arg("update"))?;
@@ -95,6 +98,16 @@ fn unpack(package: &str, folder: &Path) -> Result<(), FetchError> {
         fs::remove_file(&archive).map_err(unusable(&archive))?;
     }
     Ok(())
+}
+
+/// Held while apt runs: it does not wait for another one of itself, but fails.
+fn turn() -> Result<File, FetchError> {
+    let cache = cache()?;
+    fs::create_dir_all(&cache).map_err(unusable(&cache))?;
+    let path = cache.join(".apt.lock");
+    let lock = File::create(&path).map_err(unusable(&path))?;
+    lock.lock().map_err(unusable(&path))?;
+    Ok(lock)
 }
 
 fn apt_get() -> Command {

@@ -18,7 +18,6 @@ mod runbook;
 mod tiltfile;
 
 use clap::Subcommand;
-use sessionstore_cluster::client_tools;
 use sessionstore_fetch::prometheus;
 
 use crate::{tools, workspace};
@@ -70,5 +69,5 @@ pub(crate) fn check() -> anyhow::Result<()> {
 }
 
 fn helm() -> anyhow::Result<Helm> {
-    Ok(Helm::new(&client_tools(&|step| eprintln!("{step}"))?))
+    Ok(Helm::new(&tools::kubernetes()?))
 }

@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::{Target, Trigger};
+use crate::clock;
 use crate::reconcile::{Context, reconcile};
 
 /// Works until it is told to stop; then the reconciles in flight are finished.
@@ -22,8 +23,10 @@ pub async fn run(context: Arc<Context>, concurrency: u16, stop: CancellationToke
         let context = context.clone();
         // Before the first look, so that nothing is missed between the two.
         let triggers = context.caches.triggers();
-        let queue =
-            queue(context.clone(), namespace, triggers).take_until(stop.clone().cancelled_owned());
+        let due = context.metrics.queue.clone();
+        let queue = queue(context.clone(), namespace, triggers)
+            .take_until(stop.clone().cancelled_owned())
+            .inspect(move |target| due.put(target, clock::now()));
         let results = applier(
             |stored, context| Box::pin(reconcile(stored, context).map(Ok)),
             |_, never: &Infallible, _| match *never {},

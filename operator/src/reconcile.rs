@@ -141,6 +141,7 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let uid = stored.uid().unwrap_or_default();
     let memory = context.memories.of(&target, &uid).await;
     let mut memory = memory.lock().await;
+    context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
     let result = context.look(&target, &stored, &mut memory).await;
     in_flight.finish(match &result {
@@ -148,28 +149,28 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
         Ok(_) => Outcome::Progressed,
         Err(_) => Outcome::Failed,
     });
-    match result {
+    let again = match result {
         Ok(again) => {
             memory.failures = 0;
-            action(again)
+            again
         }
         Err(error) if error.is_stalled() => {
             tracing::warn!(%error, "nothing can be done before that is changed");
             context.metrics.failed(error.reason());
-            action(error.look_again())
+            error.look_again()
         }
         Err(error) => {
             context.metrics.failed(error.reason());
             memory.failures += 1;
             tracing::warn!(%error, memory.failures, "a reconcile failed, and is tried again");
-            Action::requeue(backoff(memory.failures))
+            Some(backoff(memory.failures))
         }
-    }
-}
-
-/// When to look again if nothing changes until then; `None` is never.
-fn action(again: Option<Duration>) -> Action {
-    again.map_or_else(Action::await_change, Action::requeue)
+    };
+    let Some(again) = again else {
+        return Action::await_change();
+    };
+    context.metrics.queue.put(&target, clock::now() + again);
+    Action::requeue(again)
 }
 
 /// The sooner of two times.
@@ -187,7 +188,7 @@ impl Context {
         let store = match &stored.0 {
             Ok(store) => store,
             Err(unreadable) => {
-                self.report_unreadable(unreadable, memory).await?;
+                self.report_unreadable(target, unreadable, memory).await?;
                 return Ok(None);
             }
         };
@@ -208,13 +209,15 @@ impl Context {
             }
             findings.problem = Some(error.problem());
         }
-        self.report(store, memory, &findings).await?;
+        self.report(target, store, memory, &findings).await?;
         result
     }
 
     /// Forgets one that is gone, and says what it has left.
     pub async fn forget(&self, target: &Target) {
         self.caches.release(target);
+        self.metrics.queue.take(target);
+        self.metrics.stores.forget(target);
         let Some(memory) = self.memories.forget(target) else {
             return;
         };

@@ -168,6 +168,7 @@ async fn work(parts: Parts, reign: Reign) {
             return;
         },
     }
+    let _telling = parts.metrics.lead();
     let work = &parts.settings.work;
     let concurrency = u16::try_from(work.concurrency.get()).unwrap_or(u16::MAX);
     let context = Context {

@@ -31,6 +31,23 @@ pub mod condition {
     /// A `ServiceMonitor` is wanted, and the cluster does not know the kind.
     pub const SERVICE_MONITOR_MISSING: &str = "ServiceMonitorMissing";
 
+    /// All of them.
+    pub const ALL: [&str; 8] = [
+        READY,
+        RECONCILING,
+        STALLED,
+        MONGO_AVAILABLE,
+        API_AVAILABLE,
+        FOREIGN_MEMBER,
+        MAJORITY_LOST,
+        SERVICE_MONITOR_MISSING,
+    ];
+
+    /// Whether a condition that is not there is false, and not unknown.
+    pub fn is_told_only_while_it_holds(kind: &str) -> bool {
+        ![READY, MONGO_AVAILABLE, API_AVAILABLE].contains(&kind)
+    }
+
     /// Whether a condition is good news when it holds.
     pub fn is_good(kind: &str) -> bool {
         ![

@@ -1,21 +1,29 @@
 //! What the operator measures: one registry, and the metrics of reconciling. Those of the API
-//! server's calls are in `calls`, those of the watches in `streams`, those of the lead beside it.
+//! server's calls are in `calls`, those of what waits in `queue`, those of each `SessionStore` in
+//! `stores`, those of the watches in `streams`; those of the lead and of the commands to members
+//! are beside them.
 //!
-//! No name of an object is ever a label: the number of series must not grow with the cluster.
+//! No name of an object is a label but in `stores`: the number of all other series must not grow
+//! with the cluster.
 
 mod calls;
+mod queue;
+mod stores;
 mod streams;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry,
     exponential_buckets,
 };
 
+use crate::mongo::CommandMetrics;
 use crate::version;
 
 pub use calls::{ApiMetrics, CountCalls};
+pub use queue::Queue;
+pub use stores::Stores;
 pub use streams::StreamAges;
 
 /// A registry with what is known of this build and this process.
@@ -67,35 +75,18 @@ impl Outcome {
     }
 }
 
-/// How a command to a database went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandOutcome {
-    /// It was done.
-    Done,
-    /// The member said no.
-    Refused,
-    /// No answer came: it may have been done.
-    Lost,
-}
-
-impl CommandOutcome {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::Lost => "lost",
-        }
-    }
-}
-
 /// The metrics of reconciling. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     reconciles: HistogramVec,
     errors: IntCounterVec,
-    queue: IntGauge,
     in_flight: IntGauge,
-    commands: HistogramVec,
+    /// What waits for a reconcile.
+    pub queue: Queue,
+    /// What is shown of each `SessionStore`.
+    pub stores: Stores,
+    /// Of commands to members.
+    pub commands: CommandMetrics,
 }
 
 impl Metrics {
@@ -122,31 +113,17 @@ impl Metrics {
                 ),
                 &["reason"],
             )?,
-            queue: IntGauge::new(
-                "sessionstore_operator_queue_depth",
-                "SessionStores that wait for a reconcile that is due; more than 0 for long means \
-                 that --concurrency is too small.",
-            )?,
             in_flight: IntGauge::new(
                 "sessionstore_operator_reconciles_in_flight",
                 "Reconciles that run now.",
             )?,
-            commands: HistogramVec::new(
-                HistogramOpts::new(
-                    "sessionstore_operator_mongodb_command_duration_seconds",
-                    "How long one command to a member of a replica set took, by its name.",
-                )
-                // From a status of a member nearby (1 ms) to a step-down that waits for the others
-                // to catch up (10 s).
-                .buckets(exponential_buckets(0.001, 4.0, 8)?),
-                &["command", "outcome"],
-            )?,
+            queue: Queue::register(registry)?,
+            stores: Stores::register(registry)?,
+            commands: CommandMetrics::register(registry)?,
         };
         registry.register(Box::new(metrics.reconciles.clone()))?;
         registry.register(Box::new(metrics.errors.clone()))?;
-        registry.register(Box::new(metrics.queue.clone()))?;
         registry.register(Box::new(metrics.in_flight.clone()))?;
-        registry.register(Box::new(metrics.commands.clone()))?;
         // A rate can be taken only of what was there before it first counted.
         for outcome in Outcome::ALL {
             metrics.reconciles.with_label_values(&[outcome.label()]);
@@ -168,16 +145,20 @@ impl Metrics {
         self.errors.with_label_values(&[reason]).inc();
     }
 
-    /// So many objects are due and wait.
-    pub fn queued(&self, objects: usize) {
-        self.queue.set(i64::try_from(objects).unwrap_or(i64::MAX));
+    /// A term of leadership begins. What only the leader tells is told until the answer is dropped.
+    pub fn lead(&self) -> Telling {
+        Telling(self.clone())
     }
+}
 
-    /// A command to a database took so long.
-    pub fn command(&self, name: &'static str, took: Duration, outcome: CommandOutcome) {
-        self.commands
-            .with_label_values(&[name, outcome.label()])
-            .observe(took.as_secs_f64());
+/// Tells of the `SessionStore`s while this process leads.
+#[derive(Debug)]
+pub struct Telling(Metrics);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.queue.clear();
+        self.0.stores.clear();
     }
 }
 
@@ -206,8 +187,13 @@ impl Drop for InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use prometheus::TextEncoder;
     use prometheus::proto::MetricFamily;
+
+    use crate::cache::Target;
+    use crate::crd::SessionStoreStatus;
 
     use super::*;
 
@@ -252,24 +238,30 @@ mod tests {
     }
 
     #[test]
-    fn errors_and_commands_are_told_apart_by_closed_labels() {
+    fn errors_are_told_apart_by_closed_labels() {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).unwrap();
         metrics.failed("InvalidSpec");
-        metrics.queued(3);
-        metrics.command(
-            "replSetGetStatus",
-            Duration::from_millis(2),
-            CommandOutcome::Done,
-        );
+        let line = "sessionstore_operator_reconcile_errors_total{reason=\"InvalidSpec\"} 1";
         let text = text(&registry);
-        for line in [
-            "sessionstore_operator_reconcile_errors_total{reason=\"InvalidSpec\"} 1",
-            "sessionstore_operator_queue_depth 3",
-            "sessionstore_operator_mongodb_command_duration_seconds_count\
-             {command=\"replSetGetStatus\",outcome=\"done\"} 1",
-        ] {
-            assert!(text.contains(line), "no {line} in {text}");
-        }
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn who_leads_no_more_tells_of_no_store() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        let telling = metrics.lead();
+        let target = Target::new("voice").within("shop");
+        let status = SessionStoreStatus::default();
+        metrics.stores.show(&target, &status, None);
+        metrics.queue.put(&target, Duration::ZERO);
+        let told = text(&registry);
+        assert!(told.contains("name=\"voice\""), "{told}");
+        assert!(told.contains("queue_depth 1"), "{told}");
+        drop(telling);
+        let told = text(&registry);
+        assert!(!told.contains("name=\"voice\""), "{told}");
+        assert!(told.contains("queue_depth 0"), "{told}");
     }
 }

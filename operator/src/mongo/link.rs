@@ -11,9 +11,10 @@ use mongodb::options::{
     AuthMechanism, ClientOptions, Credential, ReadPreference, SelectionCriteria, ServerAddress,
     ServerMonitoringMode,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::CallError;
+use super::metrics::CommandMetrics;
 
 /// How the operator is called in the logs of the members.
 pub(super) const APP_NAME: &str = "sessionstore-operator";
@@ -88,14 +89,16 @@ pub(super) enum User {
 #[derive(Debug)]
 pub struct Members {
     pub(super) access: Access,
+    metrics: CommandMetrics,
     clients: Mutex<HashMap<(String, User), Client>>,
 }
 
 impl Members {
     /// Nothing is connected yet.
-    pub fn new(access: Access) -> Self {
+    pub fn new(access: Access, metrics: CommandMetrics) -> Self {
         Self {
             access,
+            metrics,
             clients: Mutex::default(),
         }
     }
@@ -110,6 +113,8 @@ impl Members {
         limit: Duration,
     ) -> Result<Document, CallError> {
         let database = self.client(host, user)?.database(database);
+        let name = command.keys().next().cloned().unwrap_or_default();
+        let begun = Instant::now();
         // A driver's future that is dropped halfway costs its connection.
         let running = tokio::spawn(async move {
             database
@@ -119,14 +124,16 @@ impl Members {
                 }))
                 .await
         });
-        match timeout(limit, running).await {
+        let result = match timeout(limit, running).await {
             Ok(Ok(Ok(reply))) => settled(reply),
             Ok(Ok(Err(error))) => Err(CallError::from(&error)),
             Ok(Err(panic)) => Err(CallError::Unreachable(panic.to_string())),
             Err(_) => Err(CallError::Unreachable(
                 "it does not answer in time".to_owned(),
             )),
-        }
+        };
+        self.metrics.observe(&name, begun.elapsed(), &result);
+        result
     }
 
     /// Lets go of connections that were made with other passwords, or with none.

@@ -2,11 +2,13 @@
 //!
 //! `plan` decides and is pure, as are `wire` (what members answer, in the plan's words) and `users`
 //! (who may do what). The rest talks to members: `link` one command at a time, `observe` and `act`
-//! for the plan, `monitor` to be told when something changes.
+//! for the plan, `monitor` to be told when something changes, and how far members are behind (`lag`). `metrics` counts the commands.
 
 mod act;
 mod error;
+mod lag;
 mod link;
+mod metrics;
 mod monitor;
 mod observe;
 pub mod plan;
@@ -15,6 +17,8 @@ mod wire;
 
 pub use act::{ActError, Outcome};
 pub use error::CallError;
+pub use lag::Lags;
 pub use link::{Access, Login, Members};
+pub use metrics::CommandMetrics;
 pub use monitor::Monitor;
 pub use observe::Versions;

@@ -11,6 +11,7 @@ use mongodb::options::{ClientOptions, ServerAddress};
 use mongodb::{Client, ServerType};
 
 use super::error::CallError;
+use super::lag::Lags;
 use super::link::{APP_NAME, CONNECT};
 
 /// Members tell of changes at once. One that freezes tells nothing: it is missed after this and the
@@ -28,6 +29,7 @@ struct Seen {
 #[derive(Debug)]
 pub struct Monitor {
     _client: Client,
+    lags: Lags,
 }
 
 impl Monitor {
@@ -45,8 +47,10 @@ impl Monitor {
         let addresses = hosts.iter().map(ServerAddress::parse);
         let addresses: Vec<ServerAddress> = addresses.collect::<Result<_, _>>().map_err(wrong)?;
         let last = Mutex::new(Seen::default());
-        let handler = EventHandler::callback(move |event| {
-            if let SdamEvent::TopologyDescriptionChanged(event) = event {
+        let lags = Lags::default();
+        let heard = lags.clone();
+        let handler = EventHandler::callback(move |event| match event {
+            SdamEvent::TopologyDescriptionChanged(event) => {
                 let seen = Seen::of(&event.new_description);
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if *last != seen {
@@ -54,6 +58,14 @@ impl Monitor {
                     changed();
                 }
             }
+            SdamEvent::ServerHeartbeatSucceeded(event) => {
+                heard.heard(&event.server_address.to_string(), &event.reply);
+            }
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                heard.lost(&event.server_address.to_string());
+            }
+            SdamEvent::ServerClosed(event) => heard.lost(&event.address.to_string()),
+            _ => {}
         });
         let mut options = ClientOptions::builder()
             .hosts(addresses)
@@ -64,7 +76,15 @@ impl Monitor {
             .build();
         options.sdam_event_handler = Some(handler);
         let client = Client::with_options(options).map_err(wrong)?;
-        Ok(Self { _client: client })
+        Ok(Self {
+            _client: client,
+            lags,
+        })
+    }
+
+    /// How far the members are behind.
+    pub fn lags(&self) -> &Lags {
+        &self.lags
     }
 }
 

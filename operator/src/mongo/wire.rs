@@ -79,6 +79,17 @@ pub(super) fn version(config: &Document) -> Option<Version> {
     })
 }
 
+/// What a heartbeat says: whether the member leads, and how far it is; `None` before it has anything.
+pub(super) fn beat(hello: &Document) -> Option<(bool, OpTime)> {
+    let written = hello.get_document("lastWrite").ok()?;
+    let written = optime(written.get_document("opTime").ok()?);
+    // Before 5.0, and on connections that began with the old greeting, it has the old name.
+    let leads = ["isWritablePrimary", "ismaster"]
+        .iter()
+        .any(|name| hello.get_bool(name).unwrap_or(false));
+    (written.seconds > 0).then_some((leads, written))
+}
+
 fn peer(row: &Document) -> Peer {
     Peer {
         host: row.get_str("name").unwrap_or_default().to_owned(),

@@ -123,7 +123,7 @@ impl Context {
         let members = memory
             .members
             .take()
-            .unwrap_or_else(|| Members::new(access));
+            .unwrap_or_else(|| Members::new(access, self.metrics.commands.clone()));
         ask(&members, &view, &wanted, &mut observed).await;
         let next = plan(&wanted, &observed);
         let summary = Summary::of(&wanted, &observed);

@@ -11,8 +11,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::apply::Conflict;
+use crate::cache::Target;
 use crate::crd::{SessionStore, SessionStoreStatus};
 use crate::desired::Owner;
+use crate::mongo::Monitor;
 use crate::names::{Component, FIELD_MANAGER};
 use crate::reconcile::memory::{Memory, Written};
 use crate::reconcile::{Context, ReconcileError};
@@ -23,6 +25,7 @@ impl Context {
     /// or ended.
     pub(super) async fn report(
         &self,
+        target: &Target,
         store: &SessionStore,
         memory: &mut Memory,
         findings: &Findings,
@@ -32,6 +35,8 @@ impl Context {
         let domain = &self.environment.cluster_domain;
         let desired = memory.desired.as_ref();
         let after = status(findings, desired, domain, before.as_ref(), &now);
+        let lags = memory.monitor.as_ref().map(Monitor::lags);
+        self.metrics.stores.show(target, &after, lags);
         if before.as_ref() == Some(&after) {
             return Ok(());
         }
@@ -68,9 +73,11 @@ impl Context {
     /// A resource that is not what the CRD says: written by an older or newer one.
     pub(super) async fn report_unreadable(
         &self,
+        target: &Target,
         unreadable: &InvalidObject,
         memory: &mut Memory,
     ) -> Result<(), ReconcileError> {
+        self.metrics.stores.show_unreadable(target);
         let (Some(namespace), Some(name)) = (
             unreadable.metadata.namespace.as_deref(),
             unreadable.metadata.name.as_deref(),

@@ -2,7 +2,7 @@
 
 use mongodb::bson::doc;
 use sessionstore_operator::mongo::plan::{Action, Answer, Next};
-use sessionstore_operator::mongo::{ActError, Members, Outcome};
+use sessionstore_operator::mongo::{ActError, Outcome};
 
 use crate::stage::{Stage, configured, lets_everybody_in};
 
@@ -74,7 +74,7 @@ async fn an_operator_that_died_in_the_middle_of_the_users_is_followed_by_one_tha
     for survived in 0..4 {
         let commands = std::sync::atomic::AtomicUsize::new(0);
         let lives = || commands.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < survived;
-        let operator = Members::new(stage.access.clone());
+        let operator = stage.another_operator();
         let died = operator.act(&stage.desired, &users, lives).await;
         assert_eq!(died, Err(ActError::NotLeading));
         assert_eq!(stage.next().await, Next::Do(users.clone()));

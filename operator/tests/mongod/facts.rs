@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use mongodb::bson::doc;
+use sessionstore_operator::mongo::Monitor;
 use sessionstore_operator::mongo::plan::{Answer, Next, SETTINGS};
-use sessionstore_operator::mongo::{Members, Monitor};
 use tokio::sync::Notify;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, operator, write_until};
 
 #[tokio::test]
 async fn members_that_were_initiated_apart_are_told_apart() {
@@ -52,7 +52,7 @@ async fn another_key_is_seen_as_such() {
     let stage = Stage::new(1, 1).await;
     let mut access = stage.access.clone();
     access.key = "another".to_owned();
-    let answers = Members::new(access).observe(&stage.desired.hosts).await;
+    let answers = operator(access).observe(&stage.desired.hosts).await;
     assert_eq!(answers, [Answer::KeyRefused]);
 }
 
@@ -107,6 +107,26 @@ async fn changes_of_the_set_are_told() {
     stage.set.members()[primary].kill().await.unwrap();
     told.notified().await;
     assert!(matches!(stage.next().await, Next::Wait(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_falls_behind_is_told_by_the_heartbeats_alone() {
+    let stage = Stage::new(3, 3).await;
+    stage.converge().await;
+    let monitor = Monitor::start(stage.set.name(), &stage.desired.hosts, || {}).unwrap();
+    let primary = stage.primary().await;
+    let (late, well) = ((primary + 1) % 3, (primary + 2) % 3);
+    let behind = |member: usize| {
+        let seconds = monitor.lags().seconds();
+        seconds.get(&stage.desired.hosts[member]).copied()
+    };
+    let service = stage.service().await;
+    stage.set.members()[late].hold_back().await.unwrap();
+    write_until(&service, || behind(late) >= Some(2)).await;
+    assert_eq!(behind(primary), Some(0));
+    assert!(behind(well) < Some(2), "{:?}", behind(well));
+    stage.set.members()[late].let_go().await.unwrap();
+    write_until(&service, || behind(late) == Some(0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use mongodb::Client;
 use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
+use prometheus::Registry;
 use sessionstore_operator::mongo::plan::{
     Action, Answer, Desired, Logins, Member, Next, Observed, Pod, State, plan,
 };
-use sessionstore_operator::mongo::{Access, ActError, Login, Members, Outcome};
+use sessionstore_operator::mongo::{Access, ActError, CommandMetrics, Login, Members, Outcome};
 use sessionstore_replica_set::{LooseMembers, Member as SetMember};
 use tokio::time::{Instant, sleep};
 
@@ -24,6 +25,12 @@ pub(crate) struct Stage {
     pub(crate) desired: Desired,
     pub(crate) access: Access,
     pub(crate) operator: Members,
+}
+
+/// An operator with connections of its own.
+pub(crate) fn operator(access: Access) -> Members {
+    let metrics = CommandMetrics::register(&Registry::new()).unwrap();
+    Members::new(access, metrics)
 }
 
 fn login(user: &str, password: &str) -> Login {
@@ -50,7 +57,7 @@ impl Stage {
             known_set: None,
             permits: Vec::new(),
         };
-        let operator = Members::new(access.clone());
+        let operator = operator(access.clone());
         Self {
             set,
             desired,
@@ -63,7 +70,12 @@ impl Stage {
     pub(crate) fn change_secrets(&mut self) {
         self.access.operator = login("sessionstore-operator", "second");
         self.access.service = login("sessionstore", "second");
-        self.operator = Members::new(self.access.clone());
+        self.operator = self.another_operator();
+    }
+
+    /// One that knows what this one has begun with, and nothing else.
+    pub(crate) fn another_operator(&self) -> Members {
+        operator(self.access.clone())
     }
 
     pub(crate) async fn look(&self) -> Observed {
@@ -188,5 +200,15 @@ pub(crate) async fn write_until_told(
         let number = i64::try_from(written.load(Ordering::Relaxed)).unwrap();
         documents.insert_one(doc! {"_id": number}).await.unwrap();
         written.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes one document after the other until something is so.
+pub(crate) async fn write_until(client: &Client, is_so: impl Fn() -> bool) {
+    let documents = client.database("sessionstore").collection("sessions");
+    let end = Instant::now() + LIMIT;
+    while !is_so() {
+        documents.insert_one(doc! {}).await.unwrap();
+        assert!(Instant::now() < end, "waited in vain");
     }
 }

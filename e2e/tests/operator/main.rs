@@ -1,7 +1,7 @@
 //! The operator on a real Kubernetes of three nodes: black box, by kubectl and HTTP alone.
 //!
 //! The cluster must be up, with the chart installed; the first test that misses it says which
-//! commands do that. `cargo xtask test --kubernetes` does all of it.
+//! commands do that. `cargo xtask test --only operator` does all of it.
 //!
 //! **How a scenario is written**: a file a subject, a test a promise.
 //! - [`Place::beside_others`] gives a namespace, while another test may run beside; a test that hurts a
@@ -20,6 +20,7 @@
 
 mod autoscale;
 mod chart;
+mod dashboards;
 mod drain;
 mod idle;
 mod killed;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use sessionstore_e2e::{
     client::{Api, Reply},
     sample,
     session::{Session, texts},
+    target::Target,
 };
 use tokio::{task::JoinHandle, time::Interval};
 
@@ -46,12 +47,13 @@ struct Shared {
     began: Instant,
     urls: Vec<String>,
     is_over: AtomicBool,
-    requests: AtomicU64,
     acknowledged: AtomicU64,
-    failures: std::sync::Mutex<Vec<Failure>>,
-    slowest: std::sync::Mutex<Duration>,
+    failures: Mutex<Vec<Failure>>,
+    /// Answers that an acknowledged event is not there.
+    missed: Mutex<Vec<String>>,
+    slowest: Mutex<Duration>,
     /// The last event of each writer that was acknowledged, for the reader.
-    newest: [std::sync::Mutex<Option<(String, u64)>>; WRITERS],
+    newest: [Mutex<Option<(String, u64)>>; WRITERS],
 }
 
 /// What a writer has of one session.
@@ -94,10 +96,10 @@ impl Load {
             began: Instant::now(),
             urls: store.urls_by(nodes).await,
             is_over: AtomicBool::new(false),
-            requests: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
-            failures: std::sync::Mutex::default(),
-            slowest: std::sync::Mutex::default(),
+            failures: Mutex::default(),
+            missed: Mutex::default(),
+            slowest: Mutex::default(),
             newest: Default::default(),
         });
         let writers = (0..WRITERS)
@@ -124,7 +126,8 @@ impl Load {
     }
 
     /// Ends the clients and reads everything back through `store`, which has to be well again. Fails
-    /// if anything that was acknowledged is missing, is there twice or in another place.
+    /// if anything that was acknowledged is missing, is there twice or in another place, or was said
+    /// not to be there in the meantime.
     pub(crate) async fn stop(self, store: &Store) -> Report {
         self.shared.is_over.store(true, Ordering::Relaxed);
         let mut written = Vec::new();
@@ -138,6 +141,11 @@ impl Load {
             slowest: *self.shared.slowest.lock().unwrap(),
         };
         eprintln!("{}: {report}", store.namespace);
+        let missed = self.shared.missed.lock().unwrap().clone();
+        assert!(
+            missed.is_empty(),
+            "acknowledged, and then not found: {missed:?}"
+        );
         let api = store.client().await;
         for written in &report.written {
             written.assert_stored(&api).await;
@@ -209,7 +217,7 @@ impl<'a> Client<'a> {
     fn new(shared: &'a Shared, turn: usize) -> Self {
         let first = turn % shared.urls.len();
         let urls = [&shared.urls[first..], &shared.urls[..first]].concat();
-        let target = sessionstore_e2e::target::Target::new(&urls.join(","), None);
+        let target = Target::new(&urls.join(","), None);
         Self {
             api: Api::of(target),
             shared,
@@ -224,7 +232,6 @@ impl<'a> Client<'a> {
         is_good: impl Fn(&Reply) -> bool,
     ) -> Option<Reply> {
         self.pace.tick().await;
-        self.shared.requests.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
         let answer = tokio::time::timeout(CLIENT_TIMEOUT, self.api.try_send(request)).await;
         let took = start.elapsed();
@@ -343,7 +350,12 @@ async fn read(shared: Arc<Shared>) {
             .session(session)
             .path(&format!("/events/{}", event_id(number)));
         let request = client.api.request(Method::GET, &event);
-        let is_it = |reply: &Reply| reply.status == 200 && reply.number_at("/event/seq") == number;
+        let is_it = |reply: &Reply| {
+            if reply.status == 404 {
+                shared.missed.lock().unwrap().push(event.clone());
+            }
+            reply.status == 200 && reply.number_at("/event/seq") == number
+        };
         client.once(request, is_it).await;
     }
 }

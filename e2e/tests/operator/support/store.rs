@@ -83,7 +83,7 @@ impl Store {
 
     /// Waits until it is whole: every pod of this spec ready and no other one there, every member
     /// well, and the operator content. Unlike the condition alone this is not fooled by a status
-    /// from before the last blow.
+    /// from before the last blow. Only for an API with a fixed number of pods.
     pub(crate) async fn await_whole(&self) {
         eventually("the store is whole", async || {
             let store = self.object().await;

@@ -20,8 +20,15 @@ use crate::{
 };
 
 #[tokio::test]
-async fn when_the_leader_dies_the_other_takes_over() {
+async fn when_the_leader_ends_or_dies_the_other_takes_over() {
     let place = Place::alone("leaders").await;
+    operator::await_ready(2).await;
+    let ended = operator::delete_leader().await;
+    let took = operator::await_other_leader(&ended).await;
+    eprintln!(
+        "after SIGTERM another pod leads after {:.1} s",
+        took.as_secs_f64()
+    );
     operator::await_ready(2).await;
     let killed = operator::kill_leader().await;
     let took = operator::await_other_leader(&killed).await;

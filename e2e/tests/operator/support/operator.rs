@@ -18,7 +18,7 @@ pub(crate) const USER: &str = "system:serviceaccount:sessionstore-operator:sessi
 
 /// Its pods.
 pub(crate) async fn pods() -> Vec<Value> {
-    let selector = "--selector=app.kubernetes.io/name=sessionstore-operator,!e2e";
+    let selector = "--selector=app.kubernetes.io/name=sessionstore-operator";
     lab::list(&[&NAMESPACE[..], &["pods", selector]].concat()).await
 }
 
@@ -57,6 +57,14 @@ pub(crate) async fn leader() -> String {
         pods.iter().find(leads).map(|it| name_of(it).to_owned())
     })
     .await
+}
+
+/// Deletes the pod that leads, which tells it to end. The name of the pod; it need not be gone yet.
+pub(crate) async fn delete_leader() -> String {
+    let leader = leader().await;
+    let delete = ["delete", "pod", &leader, "--wait=false"];
+    lab::kubectl(&[&NAMESPACE[..], &delete].concat()).await;
+    leader
 }
 
 /// Kills the process of the pod that leads, as a crash would, and puts another pod in its place:

@@ -2,6 +2,7 @@
 //! something has moved. `decide` says what there is to do and is pure; here it is done.
 
 mod decide;
+mod relation;
 mod repair;
 mod scale;
 mod takeover;
@@ -20,9 +21,8 @@ use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
 use crate::names::{FIELD_MANAGER, SCALE_MANAGER};
 
-pub use decide::{
-    Applied, Key, Observed, Relation, Seen, Step, Steps, is_owned_by, relation, steps, version,
-};
+pub use decide::{Applied, Key, Observed, Seen, Step, Steps, steps, version};
+pub use relation::{Relation, is_owned_by, relation};
 pub use repair::{Repair, backoff};
 pub use scale::{Count, Scaled};
 pub use takeover::take_over;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{self, Output};
+use std::process::{self, Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -139,6 +139,11 @@ impl Lab {
         let mut kubectl = self.cluster.kubectl();
         kubectl.arg("--cache-dir").arg(self.kubectl_cache());
         kubectl.args(args).output().unwrap()
+    }
+
+    /// Lets what a command starts end with this control plane.
+    pub(crate) fn adopt(&self, command: &mut Command) {
+        self.cluster.adopt(command);
     }
 
     /// What helm prints.

@@ -74,7 +74,9 @@ impl<'a> Start<'a> {
         } else {
             format!("--namespace={}", self.namespace)
         };
-        let mut process = Command::new(env!("CARGO_BIN_EXE_sessionstore-operator"))
+        let mut operator = Command::new(env!("CARGO_BIN_EXE_sessionstore-operator"));
+        self.lab.adopt(&mut operator);
+        let mut process = operator
             .arg("run")
             .args(["--api-image", "localhost/sessionstore:dev"])
             .args(["--operator-image", "localhost/sessionstore-operator:dev"])

@@ -217,6 +217,12 @@ impl Cluster {
         self.asks().command()
     }
 
+    /// Lets what a command starts end when the cluster is taken down: a client that a test runs
+    /// outlives neither.
+    pub fn adopt(&self, command: &mut Command) {
+        part::mark(command, &self.folder, "client");
+    }
+
     /// A command of helm for this cluster. What it starts ends when the cluster is taken down.
     pub fn helm(&self) -> Command {
         client(&self.programs.helm(), &self.folder)

@@ -15,7 +15,7 @@ use kube::{Client, ResourceExt};
 use thiserror::Error;
 
 use crate::apply::{self, Applier, ApplyError, Count, Key, Scaled, backoff, version};
-use crate::build::{self, Backend, Environment, Frozen};
+use crate::build::{self, Backend, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
 use crate::crd::SessionStore;
@@ -272,14 +272,14 @@ impl Context {
             }
             Mongodb::Managed(set) => {
                 self.caches.release(target);
-                let kept = memory.credentials.as_ref();
-                let credentials = world.credentials(&desired.owner, kept)?;
+                let known = memory.credentials.as_ref();
+                let credentials = world.credentials(&desired.owner, known)?;
                 memory.credentials = Some(credentials.clone());
-                let frozen = stateful_set.as_ref().and_then(Frozen::of);
+                let kept = stateful_set.as_ref().and_then(Kept::of);
                 let backend = Backend::Managed {
                     set,
                     credentials: &credentials,
-                    frozen: frozen.as_ref(),
+                    kept: kept.as_ref(),
                 };
                 let again = self
                     .apply(

@@ -118,7 +118,7 @@ impl Stage {
     /// The same, with other hands.
     pub(crate) async fn converge_with(
         &self,
-        mut act: impl AsyncFnMut(&Self, &Action),
+        act: impl AsyncFn(&Self, &Action),
     ) -> Vec<Action> {
         let end = Instant::now() + LIMIT;
         let mut done = Vec::new();

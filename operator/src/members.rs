@@ -51,6 +51,14 @@ pub fn seen(pod: &Pod, can_see_nodes: bool, node: impl Fn(&str) -> Option<Arc<No
     }
 }
 
+/// A claim as the plan sees it.
+pub fn volume(claim: &PersistentVolumeClaim) -> plan::Volume {
+    plan::Volume {
+        uid: claim.uid().unwrap_or_default(),
+        leaving: claim.metadata.deletion_timestamp.is_some(),
+    }
+}
+
 /// Whether a pod has come so far that its name leads somewhere.
 pub fn has_address(pod: &Pod) -> bool {
     let address = pod.status.as_ref().and_then(|it| it.pod_ip.as_ref());
@@ -177,6 +185,21 @@ mod tests {
         assert!(!has_address(&pod));
         let there = json!({"status": {"podIP": "10.244.1.7"}});
         assert!(has_address(&pod_of("voice-mongodb-0", &there)));
+    }
+
+    #[test]
+    fn a_claim_that_is_being_deleted_is_seen_as_such() {
+        for (leaving, metadata) in [
+            (false, json!({"uid": "9"})),
+            (
+                true,
+                json!({"uid": "9", "deletionTimestamp": "2026-01-01T00:00:00Z"}),
+            ),
+        ] {
+            let claim = serde_json::from_value(json!({"metadata": metadata})).unwrap();
+            let uid = "9".to_owned();
+            assert_eq!(volume(&claim), plan::Volume { uid, leaving });
+        }
     }
 
     #[test]

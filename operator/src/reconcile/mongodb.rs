@@ -249,7 +249,7 @@ impl Context {
                         self.caches.node(name)
                     })
                 }),
-                volume: claim.and_then(|claim| claim.uid()),
+                volume: claim.map(|claim| members::volume(claim)),
                 answer: Answer::Unreachable("it has no pod with an address".to_owned()),
             }
         };

@@ -53,6 +53,7 @@ fn missing(desired: &Desired, observed: &Observed, ordinal: Ordinal) -> Option<M
         (_, Some(node), _) if node.lost => format!("node {} is lost", node.name),
         (_, _, Some(Answer::Unreachable(why))) => why.clone(),
         (_, _, Some(Answer::KeyRefused)) => "it has another key".to_owned(),
+        (_, _, Some(Answer::Starting)) => "it starts".to_owned(),
         _ => "it is a member of a set whose other members are missing".to_owned(),
     };
     let pod = desired.pod(ordinal).to_owned();

@@ -64,6 +64,7 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
         },
         Standing::TooStale => Why::TooStale(stuck(picture, ordinal)),
         _ if picture.pod(ordinal).is_none_or(|it| it.leaving) => Why::Restarting(pod()),
+        _ if is_member && picture.is_doomed(ordinal) => Why::VolumeDeleted(pod()),
         _ if !is_member && ordinal < picture.desired.members => {
             Why::NotJoined(picture.missing(ordinal))
         }
@@ -83,7 +84,10 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
 
 /// What only a person can change comes first; of that, what a person is able to change now.
 fn gravity(why: &Why) -> (bool, bool) {
-    let needs_others = matches!(why, Why::TooStale(Stuck { volume: None, .. }));
+    let needs_others = matches!(
+        why,
+        Why::TooStale(Stuck { volume: None, .. }) | Why::VolumeDeleted(_)
+    );
     (!why.is_stalled(), needs_others)
 }
 

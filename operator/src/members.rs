@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerStatus, Node, PersistentVolumeClaim, Pod, PodCondition};
 use kube::ResourceExt;
 
 use crate::desired::Owner;
@@ -59,10 +59,16 @@ pub fn volume(claim: &PersistentVolumeClaim) -> plan::Volume {
     }
 }
 
-/// Whether a pod has come so far that its name leads somewhere.
-pub fn has_address(pod: &Pod) -> bool {
-    let address = pod.status.as_ref().and_then(|it| it.pod_ip.as_ref());
+/// Whether a pod has come so far that there is somebody to ask: its name leads somewhere, and its
+/// containers run. To look its name up before would make the name server remember for seconds that
+/// there is none.
+pub fn can_be_asked(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let address = status.and_then(|it| it.pod_ip.as_ref());
+    let containers = status.and_then(|it| it.container_statuses.as_ref());
+    let runs = |it: &ContainerStatus| it.state.as_ref().is_some_and(|it| it.running.is_some());
     address.is_some_and(|address| !address.is_empty())
+        && containers.is_some_and(|all| !all.is_empty() && all.iter().all(runs))
 }
 
 /// Whether the readiness gate says what it should.
@@ -179,12 +185,25 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_is_nowhere_yet_has_no_node_and_no_address() {
+    fn a_pod_that_is_nowhere_yet_has_no_node_and_is_not_asked() {
         let pod = pod_of("voice-mongodb-0", &json!({"spec": {"containers": []}}));
         assert_eq!(seen(&pod, true, |_| None).node, None);
-        assert!(!has_address(&pod));
-        let there = json!({"status": {"podIP": "10.244.1.7"}});
-        assert!(has_address(&pod_of("voice-mongodb-0", &there)));
+        assert!(!can_be_asked(&pod));
+    }
+
+    #[test]
+    fn a_pod_is_asked_as_soon_as_its_containers_run() {
+        let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+        let waiting = json!({"waiting": {"reason": "PodInitializing"}});
+        for (state, asked) in [(running, true), (waiting, false)] {
+            let container = json!({
+                "name": "mongod", "image": "i", "imageID": "", "ready": false,
+                "restartCount": 0, "state": state,
+            });
+            let status = json!({"podIP": "10.244.1.7", "containerStatuses": [container]});
+            let pod = pod_of("voice-mongodb-0", &json!({"status": status}));
+            assert_eq!(can_be_asked(&pod), asked);
+        }
     }
 
     #[test]

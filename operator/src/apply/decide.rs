@@ -183,6 +183,16 @@ pub struct Steps<'a> {
     pub again: Option<Duration>,
 }
 
+impl Steps<'_> {
+    /// The objects that are not there and are made now.
+    pub fn made(&self) -> impl Iterator<Item = Key> + '_ {
+        self.now.iter().filter_map(|step| match step {
+            Step::Make(object) => Some(Key::of(object)),
+            Step::Apply(..) | Step::Delete(_) => None,
+        })
+    }
+}
+
 /// What to do: apply what is missing or has moved, then delete what is left over. Nothing if nothing
 /// has moved. `observed` holds only what belongs to the owner, and at least what was there when the
 /// watches had got as far as `seen`.

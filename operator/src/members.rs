@@ -29,6 +29,14 @@ pub fn claim<'a>(
     claims.iter().find(|claim| claim.name_any() == name)
 }
 
+/// The names of the members' claims that are there and stay, in the order of their ordinals.
+pub fn claims(owner: &Owner, claims: &[Arc<PersistentVolumeClaim>]) -> Vec<String> {
+    let ordinals = 0..plan::MAX_MEMBERS;
+    let found = ordinals.filter_map(|it| claim(owner, claims, it));
+    let staying = found.filter(|it| it.metadata.deletion_timestamp.is_none());
+    staying.map(|it| it.name_any()).collect()
+}
+
 /// A pod as the plan sees it. `node` finds a node; where nodes cannot be seen, none is ever lost.
 pub fn seen(pod: &Pod, can_see_nodes: bool, node: impl Fn(&str) -> Option<Arc<Node>>) -> plan::Pod {
     let status = pod.status.as_ref();

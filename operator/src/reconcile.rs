@@ -21,9 +21,10 @@ use crate::cache::{Caches, Stored, Target};
 use crate::clock;
 use crate::crd::SessionStore;
 use crate::dereference::{DereferenceError, World, external_digest};
-use crate::desired::{Desired, Mongodb, Retention, Scale};
+use crate::desired::{Desired, Mongodb, Owner, Retention, Scale};
 use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
+use crate::members;
 use crate::metrics::{Metrics, Outcome};
 use crate::mongo::ActError;
 use crate::names::Component;
@@ -288,6 +289,7 @@ impl Context {
                     credentials: &credentials,
                     kept: kept.as_ref(),
                 };
+                let adopted = adopted(store, &desired.owner, &world, memory);
                 let again = self
                     .apply(
                         &desired,
@@ -300,6 +302,7 @@ impl Context {
                     .await?;
                 let Some(stateful_set) = stateful_set else {
                     // The next look has it, and all pods are on their way by then.
+                    self.tell_adopted(store, &adopted).await;
                     return Ok(again);
                 };
                 let view = View {
@@ -401,6 +404,19 @@ impl Context {
 fn has_set(store: &SessionStore) -> bool {
     let status = store.status.as_ref().and_then(|it| it.mongodb.as_ref());
     status.is_some_and(|it| it.replica_set_id.is_some())
+}
+
+/// The claims that an earlier `SessionStore` of this name has left, if this one is about to take them
+/// over: one whose set is known has claims of its own.
+fn adopted(store: &SessionStore, owner: &Owner, world: &World, memory: &Memory) -> Vec<String> {
+    let key = Key::new(Kind::StatefulSet, &owner.part(Component::Mongodb));
+    let mut objects = world.objects.iter();
+    let is_made = memory.applied.has(&key)
+        || objects.any(|(kind, it)| *kind == key.kind && it.name_any() == key.name);
+    if is_made || has_set(store) || store.spec.paused {
+        return Vec::new();
+    }
+    members::claims(owner, &world.claims)
 }
 
 /// What the Deployment says of its pods.

@@ -129,6 +129,11 @@ impl Applied {
         self.0.remove(key);
     }
 
+    /// Whether an object of this name was applied.
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
     fn is_current(&self, object: &Object, observed: &Observed) -> bool {
         self.0.get(&observed.key).is_some_and(|trace| {
             trace.fingerprint == observed.fingerprint && trace.manifest == object.digest()

@@ -11,7 +11,12 @@ use super::{replicas, resync};
 pub(super) fn majority(picture: &Picture<'_>) -> Why {
     let missing = || picture.configured().filter(|it| !picture.is_well(*it));
     let is_foreign = |it: Ordinal| picture.standing(it) == Standing::Foreign;
-    if missing().all(is_foreign) {
+    let has_other_key = |it: Ordinal| picture.standing(it) == Standing::KeyRefused;
+    if let Some(first) = missing().next()
+        && missing().all(has_other_key)
+    {
+        Why::KeyRefused(picture.desired.pod(first).to_owned())
+    } else if missing().all(is_foreign) {
         let foreign = missing().map(|it| picture.stuck(it));
         Why::ForeignMember(foreign.collect())
     } else {

@@ -194,3 +194,21 @@ fn what_a_person_can_help_now_is_named_before_a_claim_that_is_deleted() {
     scene.permit(2);
     assert!(resyncs(&scene, 2));
 }
+
+#[test]
+fn members_with_another_key_are_named_with_the_remedy_also_when_no_majority_is_left() {
+    let mut some = Scene::healthy(3);
+    some.put(0, State::Secondary);
+    let mut all = Scene::healthy(3);
+    all.answer(0, Answer::KeyRefused);
+    let mut fresh = Scene::fresh(3);
+    for scene in [&mut some, &mut all, &mut fresh] {
+        for ordinal in [1, 2] {
+            scene.answer(ordinal, Answer::KeyRefused);
+        }
+        assert_eq!(scene.reason(), "KeyRefused");
+    }
+    // One that is silent has to come back first.
+    some.silence(1);
+    assert_eq!(some.reason(), "MajorityLost");
+}

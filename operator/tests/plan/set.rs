@@ -466,8 +466,9 @@ impl World {
         self.volumes[at] = None;
     }
 
-    /// Whether something that was acknowledged is not on a majority without this volume, or somebody
-    /// goes by an older configuration, of which an empty member could be a majority.
+    /// Whether something that was acknowledged is not on a majority without this volume, or a primary
+    /// is about to acknowledge something by what this member has said to have, or somebody goes by an
+    /// older configuration, of which an empty member could be a majority.
     pub(crate) fn is_needed(&self, at: usize) -> bool {
         let Some(config) = self.config(at) else {
             return false;
@@ -495,7 +496,9 @@ impl World {
                     .is_some_and(|it| it.has_data && it.common(acknowledged) == acknowledged.len())
         };
         let having = voters.iter().filter(|it| has_all(it)).count();
-        configs().any(is_misled) || having <= voters.len() / 2
+        let counts_on_it = |it: &Process| it.acknowledged[at] > it.commit;
+        let mut processes = self.processes.iter().flatten();
+        processes.any(counts_on_it) || configs().any(is_misled) || having <= voters.len() / 2
     }
 
     /// Whether a claim is deleted whose data is needed, so that it must not go with its pod.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerStatus, Node, PersistentVolumeClaim, Pod, PodCondition};
 use kube::ResourceExt;
 
 use crate::desired::Owner;
@@ -29,6 +29,14 @@ pub fn claim<'a>(
     claims.iter().find(|claim| claim.name_any() == name)
 }
 
+/// The names of the members' claims that are there and stay, in the order of their ordinals.
+pub fn claims(owner: &Owner, claims: &[Arc<PersistentVolumeClaim>]) -> Vec<String> {
+    let ordinals = 0..plan::MAX_MEMBERS;
+    let found = ordinals.filter_map(|it| claim(owner, claims, it));
+    let staying = found.filter(|it| it.metadata.deletion_timestamp.is_none());
+    staying.map(|it| it.name_any()).collect()
+}
+
 /// A pod as the plan sees it. `node` finds a node; where nodes cannot be seen, none is ever lost.
 pub fn seen(pod: &Pod, can_see_nodes: bool, node: impl Fn(&str) -> Option<Arc<Node>>) -> plan::Pod {
     let status = pod.status.as_ref();
@@ -51,10 +59,24 @@ pub fn seen(pod: &Pod, can_see_nodes: bool, node: impl Fn(&str) -> Option<Arc<No
     }
 }
 
-/// Whether a pod has come so far that its name leads somewhere.
-pub fn has_address(pod: &Pod) -> bool {
-    let address = pod.status.as_ref().and_then(|it| it.pod_ip.as_ref());
+/// A claim as the plan sees it.
+pub fn volume(claim: &PersistentVolumeClaim) -> plan::Volume {
+    plan::Volume {
+        uid: claim.uid().unwrap_or_default(),
+        leaving: claim.metadata.deletion_timestamp.is_some(),
+    }
+}
+
+/// Whether a pod has come so far that there is somebody to ask: its name leads somewhere, and its
+/// containers run. To look its name up before would make the name server remember for seconds that
+/// there is none.
+pub fn can_be_asked(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let address = status.and_then(|it| it.pod_ip.as_ref());
+    let containers = status.and_then(|it| it.container_statuses.as_ref());
+    let runs = |it: &ContainerStatus| it.state.as_ref().is_some_and(|it| it.running.is_some());
     address.is_some_and(|address| !address.is_empty())
+        && containers.is_some_and(|all| !all.is_empty() && all.iter().all(runs))
 }
 
 /// Whether the readiness gate says what it should.
@@ -171,12 +193,40 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_is_nowhere_yet_has_no_node_and_no_address() {
+    fn a_pod_that_is_nowhere_yet_has_no_node_and_is_not_asked() {
         let pod = pod_of("voice-mongodb-0", &json!({"spec": {"containers": []}}));
         assert_eq!(seen(&pod, true, |_| None).node, None);
-        assert!(!has_address(&pod));
-        let there = json!({"status": {"podIP": "10.244.1.7"}});
-        assert!(has_address(&pod_of("voice-mongodb-0", &there)));
+        assert!(!can_be_asked(&pod));
+    }
+
+    #[test]
+    fn a_pod_is_asked_as_soon_as_its_containers_run() {
+        let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+        let waiting = json!({"waiting": {"reason": "PodInitializing"}});
+        for (state, asked) in [(running, true), (waiting, false)] {
+            let container = json!({
+                "name": "mongod", "image": "i", "imageID": "", "ready": false,
+                "restartCount": 0, "state": state,
+            });
+            let status = json!({"podIP": "10.244.1.7", "containerStatuses": [container]});
+            let pod = pod_of("voice-mongodb-0", &json!({"status": status}));
+            assert_eq!(can_be_asked(&pod), asked);
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_being_deleted_is_seen_as_such() {
+        for (leaving, metadata) in [
+            (false, json!({"uid": "9"})),
+            (
+                true,
+                json!({"uid": "9", "deletionTimestamp": "2026-01-01T00:00:00Z"}),
+            ),
+        ] {
+            let claim = serde_json::from_value(json!({"metadata": metadata})).unwrap();
+            let uid = "9".to_owned();
+            assert_eq!(volume(&claim), plan::Volume { uid, leaving });
+        }
     }
 
     #[test]

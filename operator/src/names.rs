@@ -21,6 +21,8 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 pub const READINESS_GATE: &str = "sessionstore.dev/member";
 /// The pod annotation that changes when what a pod has read at its start has changed.
 pub const CONFIG_HASH: &str = "sessionstore.dev/config-hash";
+/// The annotation of the members' `StatefulSet` with the digest of the template that was applied.
+pub const TEMPLATE_HASH: &str = "sessionstore.dev/template-hash";
 
 /// The port of `mongod`.
 pub const MONGODB_PORT: u16 = 27017;

@@ -2,6 +2,7 @@
 
 mod memory;
 mod mongodb;
+mod patience;
 mod report;
 
 use std::sync::Arc;
@@ -15,14 +16,15 @@ use kube::{Client, ResourceExt};
 use thiserror::Error;
 
 use crate::apply::{self, Applier, ApplyError, Count, Key, Scaled, backoff, version};
-use crate::build::{self, Backend, Environment, Frozen};
+use crate::build::{self, Backend, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
 use crate::crd::SessionStore;
 use crate::dereference::{DereferenceError, World, external_digest};
-use crate::desired::{Desired, Mongodb, Retention, Scale};
+use crate::desired::{Desired, Mongodb, Owner, Retention, Scale};
 use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
+use crate::members;
 use crate::metrics::{Metrics, Outcome};
 use crate::mongo::ActError;
 use crate::names::Component;
@@ -33,6 +35,12 @@ use crate::status::{ApiFindings, Findings, MongodbFindings, Problem};
 use crate::validate::{self, Defaults, Invalid};
 
 pub use memory::Memories;
+
+/// The count of pods that a `StatefulSet` or `Deployment` is made with, since none is applied.
+const WHEN_MADE: Count = Count {
+    pods: 1,
+    version: 0,
+};
 
 /// How soon to look again whether a name is free by now.
 const WHILE_TAKEN: Duration = Duration::from_secs(15);
@@ -272,15 +280,16 @@ impl Context {
             }
             Mongodb::Managed(set) => {
                 self.caches.release(target);
-                let kept = memory.credentials.as_ref();
-                let credentials = world.credentials(&desired.owner, kept)?;
+                let known = memory.credentials.as_ref();
+                let credentials = world.credentials(&desired.owner, known)?;
                 memory.credentials = Some(credentials.clone());
-                let frozen = stateful_set.as_ref().and_then(Frozen::of);
+                let kept = stateful_set.as_ref().and_then(Kept::of);
                 let backend = Backend::Managed {
                     set,
                     credentials: &credentials,
-                    frozen: frozen.as_ref(),
+                    kept: kept.as_ref(),
                 };
+                let adopted = adopted(store, &desired.owner, &world, memory);
                 let again = self
                     .apply(
                         &desired,
@@ -292,7 +301,8 @@ impl Context {
                     )
                     .await?;
                 let Some(stateful_set) = stateful_set else {
-                    // The next look has it.
+                    // The next look has it, and all pods are on their way by then.
+                    self.tell_adopted(store, &adopted).await;
                     return Ok(again);
                 };
                 let view = View {
@@ -336,6 +346,7 @@ impl Context {
             clock::now(),
         );
         let applier = Applier::new(&self.client, &desired.owner, &self.leadership);
+        let made: Vec<Key> = steps.made().collect();
         let conflicts = applier.take(steps.now, &mut memory.applied).await?;
         self.report_conflicts(store, &conflicts).await;
         let found = deployment.and_then(|it| {
@@ -344,14 +355,26 @@ impl Context {
                 version: version(it.metadata.resource_version.as_deref()),
             })
         });
-        let again = match (desired.api.scale, found) {
-            (Scale::Fixed(wanted), Some(found)) => {
-                let key = Key::new(Kind::Deployment, &desired.owner.part(Component::Api));
-                self.scale(&applier, key, found, wanted, memory).await?
-            }
-            _ => None,
-        };
-        Ok(sooner(steps.again, again))
+        let mut again = steps.again;
+        let api = Key::new(Kind::Deployment, &desired.owner.part(Component::Api));
+        let found = found.or(made.contains(&api).then_some(WHEN_MADE));
+        if let (Scale::Fixed(wanted), Some(found)) = (desired.api.scale, found) {
+            let wait = self.scale(&applier, api, found, wanted, memory).await?;
+            again = sooner(again, wait);
+        }
+        let members = Key::new(Kind::StatefulSet, &desired.owner.part(Component::Mongodb));
+        if let Backend::Managed { set, .. } = backend
+            && made.contains(&members)
+            && !has_set(store)
+        {
+            // Whatever volumes there are: fewer are never wanted, and how many more are needed only
+            // members can tell. Where there was a set, the StatefulSet may be there with as many as
+            // it needs, out of sight since somebody has taken its label away.
+            let wanted = i32::from(set.members);
+            let wait = self.scale(&applier, members, WHEN_MADE, wanted, memory);
+            again = sooner(again, wait.await?);
+        }
+        Ok(again)
     }
 
     /// Sets a count of pods, at once or, if that is of no use for the moment, as soon as it says.
@@ -375,6 +398,25 @@ impl Context {
         memory.scaled.insert(key, scaled);
         Ok(None)
     }
+}
+
+/// Whether its replica set is known.
+fn has_set(store: &SessionStore) -> bool {
+    let status = store.status.as_ref().and_then(|it| it.mongodb.as_ref());
+    status.is_some_and(|it| it.replica_set_id.is_some())
+}
+
+/// The claims that an earlier `SessionStore` of this name has left, if this one is about to take them
+/// over: one whose set is known has claims of its own.
+fn adopted(store: &SessionStore, owner: &Owner, world: &World, memory: &Memory) -> Vec<String> {
+    let key = Key::new(Kind::StatefulSet, &owner.part(Component::Mongodb));
+    let mut objects = world.objects.iter();
+    let is_made = memory.applied.has(&key)
+        || objects.any(|(kind, it)| *kind == key.kind && it.name_any() == key.name);
+    if is_made || has_set(store) || store.spec.paused {
+        return Vec::new();
+    }
+    members::claims(owner, &world.claims)
 }
 
 /// What the Deployment says of its pods.

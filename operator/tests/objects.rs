@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use sessionstore_operator::build::{self, Backend, Credentials, Environment, Object};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use sessionstore_operator::build::{self, Backend, Credentials, Environment, Kept, Object};
 use sessionstore_operator::crd::SessionStore;
 use sessionstore_operator::desired::{Desired, Mongodb};
+use sessionstore_operator::kind::Kind;
 use sessionstore_operator::validate::{Defaults, desired};
 
 fn samples() -> Vec<(String, Desired)> {
@@ -48,6 +51,11 @@ fn environment() -> Environment {
 }
 
 fn objects(desired: &Desired) -> Vec<Object> {
+    objects_of(desired, &environment(), None)
+}
+
+/// By an operator that finds this of the members' `StatefulSet`.
+fn objects_of(desired: &Desired, environment: &Environment, kept: Option<&Kept>) -> Vec<Object> {
     let credentials = Credentials {
         key: "KEY".to_owned(),
         operator_password: "OPERATOR".to_owned(),
@@ -57,14 +65,14 @@ fn objects(desired: &Desired) -> Vec<Object> {
         Mongodb::Managed(set) => Backend::Managed {
             set,
             credentials: &credentials,
-            frozen: None,
+            kept,
         },
         Mongodb::External(secret) => Backend::External {
             secret,
             digest: "DIGEST",
         },
     };
-    build::objects(desired, &environment(), backend)
+    build::objects(desired, environment, backend)
 }
 
 #[test]
@@ -153,4 +161,67 @@ fn more_members_change_nothing_but_what_the_plan_does() {
     };
     set.members = 5;
     assert_eq!(objects(&three), objects(&five));
+}
+
+/// What there is of the members after this operator, or one before it, has applied its objects.
+fn members(objects: &[Object]) -> StatefulSet {
+    let mut objects = objects.iter();
+    let found = objects.find(|it| it.kind == Kind::StatefulSet).unwrap();
+    serde_json::from_value(found.manifest.clone()).unwrap()
+}
+
+fn template(objects: &[Object]) -> PodTemplateSpec {
+    members(objects).spec.unwrap().template
+}
+
+fn installer(template: &PodTemplateSpec) -> &str {
+    let pod = template.spec.as_ref().unwrap();
+    let container = &pod.init_containers.as_ref().unwrap()[0];
+    container.image.as_deref().unwrap()
+}
+
+fn newer() -> Environment {
+    Environment {
+        operator_image: "sessionstore-operator:newer".to_owned(),
+        ..environment()
+    }
+}
+
+#[test]
+fn a_newer_operator_leaves_the_template_of_the_members_as_it_is() {
+    let (_, desired) = samples().remove(0);
+    let before = objects(&desired);
+    let kept = Kept::of(&members(&before));
+    let after = objects_of(&desired, &newer(), kept.as_ref());
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_newer_operator_brings_its_image_when_the_members_restart_anyway() {
+    let (_, mut desired) = samples().remove(0);
+    let kept = Kept::of(&members(&objects(&desired)));
+    let Mongodb::Managed(set) = &mut desired.mongodb else {
+        panic!("the smallest sample has members");
+    };
+    set.image = "mongo:newer".to_owned();
+    let changed = objects_of(&desired, &newer(), kept.as_ref());
+    assert_eq!(
+        installer(&template(&changed)),
+        "sessionstore-operator:newer"
+    );
+    // From then on that one is kept.
+    let kept = Kept::of(&members(&changed));
+    assert_eq!(changed, objects_of(&desired, &environment(), kept.as_ref()));
+}
+
+#[test]
+fn an_image_that_somebody_else_has_set_is_not_kept() {
+    let (_, desired) = samples().remove(0);
+    let before = objects(&desired);
+    let mut edited = members(&before);
+    let spec = edited.spec.as_mut().unwrap();
+    let pod = spec.template.spec.as_mut().unwrap();
+    pod.init_containers.as_mut().unwrap()[0].image = Some("evil".to_owned());
+    let kept = Kept::of(&edited);
+    assert_eq!(before, objects_of(&desired, &environment(), kept.as_ref()));
 }

@@ -125,6 +125,11 @@ impl Applied {
         self.0.remove(key);
     }
 
+    /// Whether an object of this name was applied.
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
     fn is_current(&self, object: &Object, observed: &Observed) -> bool {
         self.0.get(&observed.key).is_some_and(|trace| {
             trace.fingerprint == observed.fingerprint && trace.manifest == object.digest()
@@ -177,6 +182,16 @@ pub struct Steps<'a> {
     pub now: Vec<Step<'a>>,
     /// How soon to look again at what is left as it is for the moment.
     pub again: Option<Duration>,
+}
+
+impl Steps<'_> {
+    /// The objects that are not there and are made now.
+    pub fn made(&self) -> impl Iterator<Item = Key> + '_ {
+        self.now.iter().filter_map(|step| match step {
+            Step::Make(object) => Some(Key::of(object)),
+            Step::Apply(..) | Step::Delete(_) => None,
+        })
+    }
 }
 
 /// What to do: apply what is missing or has moved, then delete what is left over. Nothing if nothing

@@ -25,7 +25,7 @@ use crate::kind::Kind;
 use crate::names::Component;
 
 pub use secret::{Credentials, Malformed, OPERATOR_USER, SERVICE_USER};
-pub use statefulset::Frozen;
+pub use statefulset::{Installer, Kept};
 
 /// What is the same for all `SessionStore`s that this operator looks after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub enum Backend<'a> {
         set: &'a ReplicaSet,
         /// What opens it.
         credentials: &'a Credentials,
-        /// What its StatefulSet can never change, if there is one.
-        frozen: Option<&'a Frozen>,
+        /// What stays of its StatefulSet, if there is one.
+        kept: Option<&'a Kept>,
     },
     /// One that somebody else runs.
     External {
@@ -72,15 +72,10 @@ pub struct Object {
 
 impl Object {
     fn new(kind: Kind, name: &str, manifest: &impl Serialize) -> Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "manifests have text keys and finite numbers only"
-        )]
-        let manifest = serde_json::to_value(manifest).expect("a manifest is JSON");
         Self {
             kind,
             name: name.to_owned(),
-            manifest,
+            manifest: json(manifest),
         }
     }
 
@@ -88,6 +83,14 @@ impl Object {
     pub fn digest(&self) -> String {
         digest([self.manifest.to_string().as_bytes()])
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "manifests have text keys and finite numbers only"
+)]
+fn json(manifest: &impl Serialize) -> Value {
+    serde_json::to_value(manifest).expect("a manifest is JSON")
 }
 
 /// All objects, in the order in which they are to be applied. Counts of pods are not in them.
@@ -99,7 +102,7 @@ pub fn objects(desired: &Desired, environment: &Environment, backend: Backend<'_
     if let Backend::Managed {
         set,
         credentials,
-        frozen,
+        kept,
     } = backend
     {
         objects.extend(secret::all(owner, environment, credentials));
@@ -107,7 +110,7 @@ pub fn objects(desired: &Desired, environment: &Environment, backend: Backend<'_
         objects.push(network::members(owner, environment));
         objects.push(disruption::budget(owner, Component::Mongodb));
         let key = digest([credentials.key.as_bytes()]);
-        let members = statefulset::members(desired, set, environment, frozen, &key);
+        let members = statefulset::members(desired, set, environment, kept, &key);
         objects.push(members);
     }
     objects.push(service::api(owner, &desired.api.service));

@@ -18,30 +18,61 @@ use crate::build::pod::{
     pull_secrets, read_only_mount, selector, tolerations, zones,
 };
 use crate::build::secret::KEY;
-use crate::build::{Environment, Object, metadata, some};
+use crate::build::{Environment, Object, digest, json, metadata, some};
 use crate::desired::{Desired, Owner, ReplicaSet, Storage};
 use crate::kind::Kind;
-use crate::names::{CONFIG_HASH, Component, MONGODB_PORT, READINESS_GATE};
+use crate::names::{CONFIG_HASH, Component, MONGODB_PORT, READINESS_GATE, TEMPLATE_HASH};
 use crate::quantity;
 
-/// What a `StatefulSet` can never change, as it was made.
+/// What stays of a `StatefulSet` as it was made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Frozen {
-    /// The templates of the members' claims.
+pub struct Kept {
+    /// The templates of the members' claims, which can never change.
     pub claim_templates: Vec<PersistentVolumeClaim>,
+    /// What installs the key, if that is known.
+    pub installer: Option<Installer>,
 }
 
-impl Frozen {
+/// The image that installs the key. A newer operator keeps it until something else in the template
+/// changes: its own image alone is no reason to restart members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installer {
+    /// The image, as it stands in the template.
+    pub image: String,
+    /// The digest of the template that the operator has applied with it.
+    pub template: String,
+}
+
+impl Kept {
     /// That of an observed one; without what the API server adds.
     pub fn of(observed: &StatefulSet) -> Option<Self> {
-        let mut claim_templates = observed.spec.as_ref()?.volume_claim_templates.clone()?;
+        let spec = observed.spec.as_ref()?;
+        let mut claim_templates = spec.volume_claim_templates.clone()?;
         for template in &mut claim_templates {
             template.status = None;
             template.metadata.creation_timestamp = None;
         }
-        Some(Self { claim_templates })
+        Some(Self {
+            claim_templates,
+            installer: Installer::of(observed),
+        })
     }
 }
+
+impl Installer {
+    fn of(observed: &StatefulSet) -> Option<Self> {
+        let annotations = observed.metadata.annotations.as_ref()?;
+        let pod = observed.spec.as_ref()?.template.spec.as_ref()?;
+        let mut containers = pod.init_containers.iter().flatten();
+        let container = containers.find(|it| it.name == INSTALL_KEY)?;
+        Some(Self {
+            image: container.image.clone()?,
+            template: annotations.get(TEMPLATE_HASH)?.clone(),
+        })
+    }
+}
+
+const INSTALL_KEY: &str = "install-key";
 
 const DATA: &str = "data";
 const TMP: &str = "tmp";
@@ -59,17 +90,30 @@ pub(super) fn members(
     desired: &Desired,
     set: &ReplicaSet,
     environment: &Environment,
-    frozen: Option<&Frozen>,
+    kept: Option<&Kept>,
     key_digest: &str,
 ) -> Object {
     let owner = &desired.owner;
     let name = owner.part(Component::Mongodb);
-    let claim_templates = match frozen {
-        Some(frozen) => frozen.claim_templates.clone(),
+    let claim_templates = match kept {
+        Some(kept) => kept.claim_templates.clone(),
         None => vec![claim(owner, &set.storage)],
     };
+    let with = |installer: &str| template(desired, set, installer, key_digest);
+    // The digest vouches for the image: one that somebody else has set is not kept.
+    let as_before = kept
+        .and_then(|kept| kept.installer.as_ref())
+        .and_then(|it| {
+            let template = with(&it.image);
+            (template_digest(&template) == it.template).then_some(template)
+        });
+    let template = as_before.unwrap_or_else(|| with(&environment.operator_image));
+    let hash = (TEMPLATE_HASH.to_owned(), template_digest(&template));
     let stateful_set = StatefulSet {
-        metadata: metadata(owner, &name, Component::Mongodb),
+        metadata: ObjectMeta {
+            annotations: Some([hash].into()),
+            ..metadata(owner, &name, Component::Mongodb)
+        },
         spec: Some(StatefulSetSpec {
             // `replicas` is set apart from all else, see `apply::scale`.
             service_name: Some(name.clone()),
@@ -89,19 +133,32 @@ pub(super) fn members(
                 },
             ),
             volume_claim_templates: Some(claim_templates),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(owner.labels(Component::Mongodb)),
-                    annotations: Some([(CONFIG_HASH.to_owned(), key_digest.to_owned())].into()),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod(desired, set, environment)),
-            },
+            template,
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
     };
     Object::new(Kind::StatefulSet, &name, &stateful_set)
+}
+
+fn template(
+    desired: &Desired,
+    set: &ReplicaSet,
+    installer: &str,
+    key_digest: &str,
+) -> PodTemplateSpec {
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(desired.owner.labels(Component::Mongodb)),
+            annotations: Some([(CONFIG_HASH.to_owned(), key_digest.to_owned())].into()),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(pod(desired, set, installer)),
+    }
+}
+
+fn template_digest(template: &PodTemplateSpec) -> String {
+    digest([json(template).to_string().as_bytes()])
 }
 
 /// It has the labels of the other objects, so that one that was retained is found again.
@@ -115,7 +172,7 @@ fn claim(owner: &Owner, storage: &Storage) -> PersistentVolumeClaim {
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
             storage_class_name: storage.class.clone(),
-            // What the API server would add: what was made is applied from then on, see `Frozen`.
+            // What the API server would add: what was made is applied from then on, see `Kept`.
             volume_mode: Some("Filesystem".to_owned()),
             resources: Some(VolumeResourceRequirements {
                 requests: Some([("storage".to_owned(), storage.size.clone())].into()),
@@ -127,7 +184,7 @@ fn claim(owner: &Owner, storage: &Storage) -> PersistentVolumeClaim {
     }
 }
 
-fn pod(desired: &Desired, set: &ReplicaSet, environment: &Environment) -> PodSpec {
+fn pod(desired: &Desired, set: &ReplicaSet, installer: &str) -> PodSpec {
     let owner = &desired.owner;
     let secret = Volume {
         name: SECRET.to_owned(),
@@ -156,7 +213,7 @@ fn pod(desired: &Desired, set: &ReplicaSet, environment: &Environment) -> PodSpe
             empty_folder(KEY_MEMORY, Some("Memory"), "1Mi"),
             empty_folder(TMP, None, "64Mi"),
         ]),
-        init_containers: Some(vec![install_key(environment)]),
+        init_containers: Some(vec![install_key(installer)]),
         containers: vec![mongod(owner, set)],
         ..PodSpec::default()
     }
@@ -164,14 +221,14 @@ fn pod(desired: &Desired, set: &ReplicaSet, environment: &Environment) -> PodSpe
 
 /// `mongod` refuses a key that a group may read, and that is what a Secret's volume is for a user
 /// who is not root. So a program of our own image copies it.
-fn install_key(environment: &Environment) -> Container {
+fn install_key(image: &str) -> Container {
     let quantity = |text: &str| Quantity(text.to_owned());
     Container {
-        name: "install-key".to_owned(),
-        image: Some(environment.operator_image.clone()),
+        name: INSTALL_KEY.to_owned(),
+        image: Some(image.to_owned()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         args: Some(vec![
-            "install-key".to_owned(),
+            INSTALL_KEY.to_owned(),
             format!("--from={SECRET_FOLDER}/{KEY}"),
             format!("--to={KEY_FOLDER}/{KEY}"),
         ]),

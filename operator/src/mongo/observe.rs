@@ -80,7 +80,7 @@ impl Members {
             .and_then(|it| it.get_array("firstBatch"));
         match batch {
             Ok(found) if found.is_empty() => Ok(Answer::NotInitiated),
-            Ok(_) => Ok(Answer::Unreachable("it starts".to_owned())),
+            Ok(_) => Ok(Answer::Starting),
             Err(_) => Err(CallError::Garbled("batch")),
         }
     }

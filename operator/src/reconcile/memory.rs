@@ -12,6 +12,7 @@ use crate::cache::Target;
 use crate::crd::{SessionStore, SessionStoreStatus};
 use crate::desired::Desired;
 use crate::mongo::{Members, Monitor, Versions};
+use crate::reconcile::patience::Patience;
 
 /// What is remembered of one.
 #[derive(Default)]
@@ -36,6 +37,8 @@ pub(super) struct Memory {
     pub(super) versions: Option<(String, Versions)>,
     /// Why it cannot be read, as the status says already.
     pub(super) unreadable: Option<String>,
+    /// What is waited for in its replica set.
+    pub(super) patience: Patience,
     /// How often in a row it has failed.
     pub(super) failures: u32,
 }

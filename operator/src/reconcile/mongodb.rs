@@ -18,15 +18,16 @@ use crate::mongo::{Access, Login, Members, Monitor, Versions};
 use crate::names::Component;
 use crate::pods::Pods;
 use crate::reconcile::memory::Memory;
+use crate::reconcile::patience::Patience;
 use crate::reconcile::{Context, ReconcileError, sooner};
 use crate::status::{Findings, MongodbFindings};
 
 /// How soon to look again after a step: it has mostly been taken by then.
 const AFTER_STEP: Duration = Duration::from_millis(100);
-/// How soon to look again while something is waited for that no watch tells.
-const WHILE_WAITING: Duration = Duration::from_secs(1);
-/// The same, while it needs a person.
-const WHILE_STALLED: Duration = Duration::from_secs(15);
+/// How soon to look again while the cluster has not looked at the newest template.
+const WHILE_UNSEEN: Duration = Duration::from_secs(1);
+/// How soon to look again while nothing is changed.
+const WHILE_PAUSED: Duration = Duration::from_secs(15);
 
 /// What is known when the members are looked at.
 pub(super) struct View<'a> {
@@ -56,14 +57,13 @@ fn access(view: &View<'_>) -> Access {
     }
 }
 
-/// Asks the members whose pod has an address; the names of others lead nowhere, and to wait for
-/// that would hold up all else.
+/// Asks the members that run; to wait for others would hold up all else.
 async fn ask(members: &Members, view: &View<'_>, wanted: &plan::Desired, observed: &mut Observed) {
-    let has_address = |ordinal: &usize| {
+    let can_be_asked = |ordinal: &usize| {
         let pod = members::pod(&view.desired.owner, &view.world.pods, *ordinal);
-        pod.is_some_and(|pod| members::has_address(pod))
+        pod.is_some_and(|pod| members::can_be_asked(pod))
     };
-    let ordinals: Vec<usize> = (0..observed.members.len()).filter(has_address).collect();
+    let ordinals: Vec<usize> = (0..observed.members.len()).filter(can_be_asked).collect();
     let hosts: Vec<String> = ordinals
         .iter()
         .map(|it| wanted.hosts[*it].clone())
@@ -112,13 +112,12 @@ impl Context {
     ) -> Result<Option<Duration>, ReconcileError> {
         let Some(wanted) = self.wanted(&view) else {
             // Its controller has not looked at the newest template yet.
-            return Ok(Some(WHILE_WAITING));
+            return Ok(Some(WHILE_UNSEEN));
         };
         let mut observed = Observed {
             replicas: replicas(view.stateful_set),
             members: self.seen(&view, wanted.hosts.len()),
         };
-        self.watch(&view, &wanted, memory);
         let access = access(&view);
         let members = memory
             .members
@@ -128,6 +127,9 @@ impl Context {
         let next = plan(&wanted, &observed);
         let summary = Summary::of(&wanted, &observed);
         tracing::debug!(?next, "the plan");
+        if summary.set_id.is_some() {
+            self.watch(&view, &wanted, memory);
+        }
         let versions = versions(&members, &wanted, &summary, memory).await;
         findings.mongodb = Some(MongodbFindings::Managed {
             summary,
@@ -136,14 +138,17 @@ impl Context {
             versions,
         });
         if view.store.spec.paused {
-            return Ok(Some(WHILE_STALLED));
+            return Ok(Some(WHILE_PAUSED));
         }
         let tend_again = self.tend(&view, &wanted, &observed, memory).await?;
         let again = match next {
-            Next::Done => return Ok(tend_again),
-            Next::Wait(why) if why.is_stalled() => WHILE_STALLED,
-            Next::Wait(_) => WHILE_WAITING,
+            Next::Done => {
+                memory.patience = Patience::default();
+                return Ok(tend_again);
+            }
+            Next::Wait(why) => memory.patience.wait(&why),
             Next::Do(step) => {
+                memory.patience = Patience::default();
                 self.step(&view, &wanted, &step, &members).await?;
                 AFTER_STEP
             }
@@ -153,7 +158,9 @@ impl Context {
         Ok(sooner(tend_again, Some(again)))
     }
 
-    /// Looks again whenever something changes in the set.
+    /// Looks again whenever something changes in the set. Before there is one, the watches of pods
+    /// tell, and to look for members by names that lead nowhere yet would make the name server
+    /// remember that.
     fn watch(&self, view: &View<'_>, wanted: &plan::Desired, memory: &mut Memory) {
         if memory.monitor.is_some() {
             return;
@@ -249,8 +256,8 @@ impl Context {
                         self.caches.node(name)
                     })
                 }),
-                volume: claim.and_then(|claim| claim.uid()),
-                answer: Answer::Unreachable("it has no pod with an address".to_owned()),
+                volume: claim.map(|claim| members::volume(claim)),
+                answer: Answer::Unreachable("its pod does not run".to_owned()),
             }
         };
         (0..hosts).map(member).collect()

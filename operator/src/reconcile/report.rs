@@ -150,6 +150,20 @@ impl Context {
         self.publish(&event, &reference).await;
     }
 
+    /// The volumes of an earlier `SessionStore` are this one's now.
+    pub(super) async fn tell_adopted(&self, store: &SessionStore, claims: &[String]) {
+        if claims.is_empty() {
+            return;
+        }
+        let note = format!(
+            "the members take over the volumes that an earlier SessionStore of this name has left, \
+             with their data: {}",
+            claims.join(", ")
+        );
+        let event = event(EventType::Normal, "AdoptedVolumes", "Create", note);
+        self.tell(store, event).await;
+    }
+
     pub(super) async fn tell(&self, store: &SessionStore, event: Event) {
         self.publish(&event, &store.object_ref(&())).await;
     }

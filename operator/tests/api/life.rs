@@ -123,10 +123,13 @@ async fn a_deleted_store_is_gone_with_all_it_owned_and_says_that_its_volumes_sta
     assert_eq!(claims(), before);
     assert_eq!(place.events("VolumesRetained").await.len(), 1);
 
-    // The same name again: another one, with new Secrets.
+    // The same name again: another one, with new Secrets and the old volumes.
     place.create("voice", specs::small()).await;
+    let note = place.await_event("AdoptedVolumes").await;
+    assert!(note.contains("data-voice-mongodb-0"), "{note}");
     place.await_object(Kind::StatefulSet, "voice-mongodb").await;
     place.settle(&operator).await;
+    assert_eq!(place.events("AdoptedVolumes").await.len(), 1);
 }
 
 #[tokio::test]

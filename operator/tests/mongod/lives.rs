@@ -9,7 +9,7 @@ use sessionstore_operator::mongo::plan::{Action, Answer, Change, Next, Version};
 use crate::stage::{Stage, configured, lets_everybody_in, primary, write_until_told};
 
 /// Runs `trouble` while a client writes that must not see an error; returns how much was written.
-async fn under_load(client: &Client, trouble: impl AsyncFnOnce(&AtomicUsize)) -> usize {
+pub(crate) async fn under_load(client: &Client, trouble: impl AsyncFnOnce(&AtomicUsize)) -> usize {
     let (written, is_over) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let troubled = async {
         trouble(&written).await;
@@ -20,7 +20,7 @@ async fn under_load(client: &Client, trouble: impl AsyncFnOnce(&AtomicUsize)) ->
 }
 
 /// Waits until so many more documents are written.
-async fn goes_on(written: &AtomicUsize, count: usize) {
+pub(crate) async fn goes_on(written: &AtomicUsize, count: usize) {
     let wanted = written.load(Ordering::Relaxed) + count;
     while written.load(Ordering::Relaxed) < wanted {
         tokio::task::yield_now().await;

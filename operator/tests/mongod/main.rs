@@ -9,6 +9,7 @@
 )]
 
 mod bootstrap;
+mod deaths;
 mod facts;
 mod lives;
 mod stage;

@@ -8,7 +8,7 @@ use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
 use prometheus::Registry;
 use sessionstore_operator::mongo::plan::{
-    Action, Answer, Desired, Logins, Member, Next, Observed, Pod, State, plan,
+    Action, Answer, Desired, Logins, Member, Next, Observed, Pod, State, Volume, plan,
 };
 use sessionstore_operator::mongo::{Access, ActError, CommandMetrics, Login, Members, Outcome};
 use sessionstore_replica_set::{LooseMembers, Member as SetMember};
@@ -89,7 +89,10 @@ impl Stage {
                 leaving: false,
                 node: None,
             }),
-            volume: Some(member.host()),
+            volume: Some(Volume {
+                uid: member.host(),
+                leaving: false,
+            }),
             answer,
         });
         Observed {
@@ -116,10 +119,7 @@ impl Stage {
     }
 
     /// The same, with other hands.
-    pub(crate) async fn converge_with(
-        &self,
-        mut act: impl AsyncFnMut(&Self, &Action),
-    ) -> Vec<Action> {
+    pub(crate) async fn converge_with(&self, act: impl AsyncFn(&Self, &Action)) -> Vec<Action> {
         let end = Instant::now() + LIMIT;
         let mut done = Vec::new();
         loop {

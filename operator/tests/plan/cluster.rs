@@ -78,8 +78,12 @@ impl World {
         }
     }
 
-    /// A pod whose deletion the budget permits goes.
+    /// A pod whose deletion the budget permits goes; not one that would take with it what is needed,
+    /// which nobody could help.
     pub(crate) fn evict(&mut self, at: usize) {
+        if self.is_doomed(at) {
+            return;
+        }
         let well = (0..self.replicas.min(ORDINALS)).filter(|it| self.is_ready(*it));
         let well = well.count();
         let left = well - usize::from(self.is_ready(at));
@@ -109,7 +113,11 @@ impl World {
     }
 
     /// Deletes the `SessionStore` and creates it again, with new Secrets, on the volumes that stay.
+    /// Nobody does that while a claim is deleted whose data is needed.
     pub(crate) fn recreate(&mut self) {
+        if (0..ORDINALS).any(|it| self.is_doomed(it)) {
+            return;
+        }
         for pod in self.pods.iter_mut().flatten() {
             pod.leaving = true;
         }

@@ -2,7 +2,7 @@
 //! it.
 
 use sessionstore_operator::mongo::plan::{
-    Action, Answer, Change, Desired, Logins, Member, Next, Node, Observed, Peer, Permit, Pod,
+    self, Action, Answer, Change, Desired, Logins, Member, Next, Node, Observed, Peer, Permit, Pod,
     Restart, State, Summary, View, Why, plan, ready_members, replicas,
 };
 
@@ -43,7 +43,10 @@ impl World {
                     cordoned: self.nodes[at].cordoned,
                 }),
             }),
-            volume: self.volumes[at].as_ref().map(|it| it.uid.to_string()),
+            volume: self.volumes[at].as_ref().map(|it| plan::Volume {
+                uid: it.uid.to_string(),
+                leaving: it.leaving,
+            }),
             answer: self.answer(at),
         };
         Observed {
@@ -64,7 +67,7 @@ impl World {
             return Answer::NotInitiated;
         };
         if process.role == Role::Reading {
-            return Answer::Unreachable("it starts".to_owned());
+            return Answer::Starting;
         }
         let told = config.told(host);
         let Some(state) = self.state(at).filter(|it| *it != State::Removed) else {
@@ -157,8 +160,7 @@ impl World {
                 volume,
                 pod,
                 node_lost,
-            } if !half => self.resync(ordinal, &volume, pod.as_deref(), node_lost),
-            Action::Resync { .. } => {}
+            } => self.resync(ordinal, &volume, pod.as_deref(), node_lost, half),
         }
         Ok(())
     }
@@ -173,18 +175,17 @@ impl World {
         }
     }
 
-    /// The pod is told to end at once. What the model does not know: a claim that is deleted while
-    /// its pod goes on, because the operator died in between, and the member recovers meanwhile.
-    fn resync(&mut self, at: usize, volume: &str, pod: Option<&str>, node_lost: bool) {
+    /// First the claim, which goes with the pod, then the pod. An operator that dies in between leaves
+    /// a pod that goes on, and a member that may recover meanwhile.
+    fn resync(&mut self, at: usize, volume: &str, pod: Option<&str>, node_lost: bool, half: bool) {
         let is_it = |it: &&mut Volume| it.uid.to_string() == volume;
         let is_other = |it: &world::Pod| Some(&*it.uid.to_string()) != pod;
-        if self.pods[at].as_ref().is_some_and(is_other) {
+        if let Some(volume) = self.volumes[at].as_mut().filter(is_it) {
+            volume.leaving = true;
+        }
+        if half || self.pods[at].as_ref().is_some_and(is_other) {
             return;
         }
-        let Some(volume) = self.volumes[at].as_mut().filter(is_it) else {
-            return;
-        };
-        volume.leaving = true;
         if node_lost && self.nodes[at].off {
             self.replace_node(at);
         } else if let Some(pod) = &mut self.pods[at] {

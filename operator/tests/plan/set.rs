@@ -455,44 +455,54 @@ impl World {
         Ok(())
     }
 
-    /// A volume is gone. Only if all that was acknowledged is on a majority without it, and nobody
-    /// goes by an older configuration, of which an empty member could be a majority: what the world
-    /// itself destroys is not held against the plan.
+    /// A volume is gone. Only if it is not needed: what the world itself destroys is not held against
+    /// the plan.
     pub(crate) fn lose_volume(&mut self, at: usize) {
-        if let Some(config) = self.config(at).cloned() {
-            let acknowledged = self.acknowledged.get(&config.set_id);
-            let acknowledged = acknowledged.map_or(&[][..], Vec::as_slice);
-            let ours = |it: &usize| self.are_of_one_set(*it, at);
-            let configs = || {
-                (0..ORDINALS)
-                    .filter(ours)
-                    .filter_map(|it| Some((it, self.config(it)?)))
-            };
-            let newest = configs().map(|(_, it)| it).max_by_key(|it| it.version);
-            let is_misled = |(ordinal, it): (usize, &ServerConfig)| {
-                it.lists(ordinal) && Some(it.version) != newest.map(|it| it.version)
-            };
-            if configs().any(is_misled) {
-                return;
-            }
-            let voters = newest.map(ServerConfig::voters).unwrap_or_default();
-            let has_all = |it: &usize| {
-                let disk = self.disk(*it);
-                let is_stale = self.processes[*it].as_ref().is_some_and(|it| it.too_stale);
-                *it != at
-                    && !is_stale
-                    && self.are_of_one_set(*it, at)
-                    && disk.is_some_and(|it| {
-                        it.has_data && it.common(acknowledged) == acknowledged.len()
-                    })
-            };
-            let having = voters.iter().filter(|it| has_all(it)).count();
-            if having <= voters.len() / 2 {
-                return;
-            }
+        if self.is_needed(at) {
+            return;
         }
         self.processes[at] = None;
         self.pods[at] = None;
         self.volumes[at] = None;
+    }
+
+    /// Whether something that was acknowledged is not on a majority without this volume, or a primary
+    /// is about to acknowledge something by what this member has said to have, or somebody goes by an
+    /// older configuration, of which an empty member could be a majority.
+    pub(crate) fn is_needed(&self, at: usize) -> bool {
+        let Some(config) = self.config(at) else {
+            return false;
+        };
+        let acknowledged = self.acknowledged.get(&config.set_id);
+        let acknowledged = acknowledged.map_or(&[][..], Vec::as_slice);
+        let ours = |it: &usize| self.are_of_one_set(*it, at);
+        let configs = || {
+            (0..ORDINALS)
+                .filter(ours)
+                .filter_map(|it| Some((it, self.config(it)?)))
+        };
+        let newest = configs().map(|(_, it)| it).max_by_key(|it| it.version);
+        let is_misled = |(ordinal, it): (usize, &ServerConfig)| {
+            it.lists(ordinal) && Some(it.version) != newest.map(|it| it.version)
+        };
+        let voters = newest.map(ServerConfig::voters).unwrap_or_default();
+        let has_all = |it: &usize| {
+            let disk = self.disk(*it);
+            let is_stale = self.processes[*it].as_ref().is_some_and(|it| it.too_stale);
+            *it != at
+                && !is_stale
+                && self.are_of_one_set(*it, at)
+                && disk
+                    .is_some_and(|it| it.has_data && it.common(acknowledged) == acknowledged.len())
+        };
+        let having = voters.iter().filter(|it| has_all(it)).count();
+        let counts_on_it = |it: &Process| it.acknowledged[at] > it.commit;
+        let mut processes = self.processes.iter().flatten();
+        processes.any(counts_on_it) || configs().any(is_misled) || having <= voters.len() / 2
+    }
+
+    /// Whether a claim is deleted whose data is needed, so that it must not go with its pod.
+    pub(crate) fn is_doomed(&self, at: usize) -> bool {
+        self.volumes[at].as_ref().is_some_and(|it| it.leaving) && self.is_needed(at)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::desired::{Desired, Ordinal};
 use super::next::{Action, Missing, Next, Why};
-use super::observed::{Answer, Observed};
+use super::observed::{Answer, Member, Observed};
 use super::picture::{Unclear, is_permitted, stuck};
 use super::resync::wipe;
 
@@ -19,10 +19,20 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, unclear: Unclear) -> 
         .any(|it| it.answer.config().is_some());
     let end = if has_more { observed.replicas } else { 0 };
     let pods = 0..desired.members.max(end);
-    let missing: Vec<Missing> = pods
-        .filter_map(|ordinal| missing(desired, observed, ordinal))
+    let missing: Vec<(Ordinal, Missing)> = pods
+        .filter_map(|ordinal| Some((ordinal, missing(desired, observed, ordinal)?)))
         .collect();
-    if !missing.is_empty() {
+    if let Some((first, _)) = missing.first() {
+        let has_other_key = |ordinal: Ordinal| {
+            let member = observed.members.get(ordinal);
+            let is_there = |it: &Member| it.pod.as_ref().is_some_and(|pod| !pod.leaving);
+            member.is_some_and(|it| is_there(it) && it.answer == Answer::KeyRefused)
+        };
+        if missing.iter().all(|(ordinal, _)| has_other_key(*ordinal)) {
+            // Nobody else is waited for, and this has a remedy.
+            return Next::Wait(Why::KeyRefused(desired.pod(*first).to_owned()));
+        }
+        let missing = missing.into_iter().map(|(_, it)| it).collect();
         let why = if desired.known_set.is_some() {
             Why::MajorityLost
         } else {
@@ -53,6 +63,7 @@ fn missing(desired: &Desired, observed: &Observed, ordinal: Ordinal) -> Option<M
         (_, Some(node), _) if node.lost => format!("node {} is lost", node.name),
         (_, _, Some(Answer::Unreachable(why))) => why.clone(),
         (_, _, Some(Answer::KeyRefused)) => "it has another key".to_owned(),
+        (_, _, Some(Answer::Starting)) => "it starts".to_owned(),
         _ => "it is a member of a set whose other members are missing".to_owned(),
     };
     let pod = desired.pod(ordinal).to_owned();

@@ -70,9 +70,10 @@ fn can_join(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
         .is_some_and(|it| !it.leaving && it.revision == picture.desired.revision);
     let answers = match &picture.observed.members[ordinal].answer {
         Answer::NotInitiated | Answer::Removed(_) | Answer::Member(_) => true,
-        Answer::Unreachable(_) | Answer::KeyRefused => false,
+        Answer::Unreachable(_) | Answer::KeyRefused | Answer::Starting => false,
     };
-    is_current && answers && picture.standing(ordinal) != Standing::Foreign
+    let stays = !picture.is_doomed(ordinal);
+    is_current && answers && stays && picture.standing(ordinal) != Standing::Foreign
 }
 
 fn is_wanted(picture: &Picture<'_>, ordinal: Ordinal) -> bool {

@@ -30,7 +30,7 @@ pub use gate::ready_members;
 pub use next::{Action, Change, Missing, Next, Restart, Stuck, Why};
 pub use observed::{
     Answer, Config, ConfigMember, Logins, Member, Node, Observed, OpTime, Peer, Pod, Settings,
-    State, Version, View,
+    State, Version, View, Volume,
 };
 pub use replicas::replicas;
 pub use summary::{MemberSummary, Summary};
@@ -83,10 +83,11 @@ fn action(picture: &Picture<'_>) -> Result<Option<Action>, Why> {
     )
 }
 
-/// A drain of the primary's node goes without an election if somebody else leads by then.
+/// A drain of the primary's node goes without an election if somebody else leads by then, and a
+/// primary whose claim is deleted is not needed any more.
 fn hand_over(picture: &Picture<'_>, primary: Ordinal) -> Option<Action> {
     let stays = |ordinal: Ordinal| {
-        let pod = picture.pod(ordinal);
+        let pod = picture.pod(ordinal).filter(|_| !picture.is_doomed(ordinal));
         pod.is_some_and(|pod| {
             let node = pod.node.as_ref();
             !pod.leaving && node.is_none_or(|it| !it.cordoned && !it.lost)
@@ -104,7 +105,8 @@ fn wipe_of_foreign(picture: &Picture<'_>) -> Option<Action> {
     let mut ordinals = 0..picture.observed.members.len();
     let foreign = ordinals.find(|it| {
         picture.standing(*it) == Standing::Foreign
-            && is_permitted(picture.desired, picture.observed, *it)
+            && (is_permitted(picture.desired, picture.observed, *it)
+                || resync::is_begun(picture.observed, *it))
     })?;
     resync::wipe(picture.observed, foreign)
 }

@@ -145,6 +145,8 @@ pub enum Why {
     },
     /// A member can never catch up by itself.
     TooStale(Stuck),
+    /// A member's volume claim is deleted, so its data goes with its pod, and may be needed.
+    VolumeDeleted(String),
 }
 
 /// A member that is not there.
@@ -186,6 +188,7 @@ impl Why {
             Self::KeyRefused(_) => "KeyRefused",
             Self::NodeLost { .. } => "NodeLost",
             Self::TooStale(_) => "TooStale",
+            Self::VolumeDeleted(_) => "VolumeDeleted",
         }
     }
 
@@ -199,7 +202,8 @@ impl Why {
             | Self::MajorityLost(_)
             | Self::KeyRefused(_)
             | Self::NodeLost { .. }
-            | Self::TooStale(_) => true,
+            | Self::TooStale(_)
+            | Self::VolumeDeleted(_) => true,
             Self::NotAllReachable(_)
             | Self::Electing
             | Self::Settling
@@ -273,6 +277,12 @@ impl fmt::Display for Why {
                 "{} can never catch up by itself; to let it copy everything anew, {}",
                 stuck.pod,
                 Remedy(stuck)
+            ),
+            Self::VolumeDeleted(pod) => write!(
+                f,
+                "the volume claim of {pod} is deleted and goes with its pod, so the pod is not \
+                 restarted before others have all of its data: bring the other members back, or \
+                 set spec.mongodb.members to 3 if there are none"
             ),
         }
     }

@@ -14,10 +14,20 @@ pub struct Observed {
 pub struct Member {
     /// Its pod, if there is one.
     pub pod: Option<Pod>,
-    /// The UID of its volume claim, if there is one, with or without a pod.
-    pub volume: Option<String>,
+    /// Its volume claim, if there is one, with or without a pod.
+    pub volume: Option<Volume>,
     /// What its mongod answers.
     pub answer: Answer,
+}
+
+/// The volume claim of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// Whether it is being deleted, which nobody can take back: it goes, with the data, as soon as
+    /// its pod does.
+    pub leaving: bool,
 }
 
 /// The pod of a member.
@@ -54,8 +64,10 @@ pub enum Answer {
     Unreachable(String),
     /// It refuses the key of the set.
     KeyRefused,
-    /// It has no configuration (94), not even on its volume. One that has just started and not read
-    /// its own yet says 94 too, but it is not this.
+    /// It says that it has no configuration (94), but there is one on its volume: it has just started
+    /// and not read it yet. For long, if its name does not resolve.
+    Starting,
+    /// It has no configuration (94), not even on its volume.
     NotInitiated,
     /// It is no member by the configuration that it has (93), or could not find itself there.
     Removed(Option<Config>),
@@ -237,7 +249,7 @@ impl Answer {
         match self {
             Self::Removed(config) => config.as_ref(),
             Self::Member(view) => Some(&view.config),
-            Self::Unreachable(_) | Self::KeyRefused | Self::NotInitiated => None,
+            Self::Unreachable(_) | Self::KeyRefused | Self::Starting | Self::NotInitiated => None,
         }
     }
 

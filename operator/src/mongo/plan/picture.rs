@@ -116,6 +116,7 @@ impl<'a> Picture<'a> {
                 _ => Standing::Unreachable(why),
             },
             Answer::KeyRefused => Standing::KeyRefused,
+            Answer::Starting => Standing::Passing(State::Startup),
             // It gets the configuration with the next heartbeat.
             Answer::NotInitiated => Standing::Syncing,
             Answer::Removed(Some(config)) if config.set_id != self.config.set_id => {
@@ -188,6 +189,11 @@ impl<'a> Picture<'a> {
             Standing::Primary | Standing::Follows
         );
         serves && self.pod(ordinal).is_some_and(|it| !it.leaving)
+    }
+
+    /// Whether a member loses its data as soon as its pod goes.
+    pub(super) fn is_doomed(&self, ordinal: Ordinal) -> bool {
+        is_doomed(self.observed, ordinal)
     }
 
     pub(super) fn pod(&self, ordinal: Ordinal) -> Option<&'a super::observed::Pod> {
@@ -331,16 +337,21 @@ pub(super) fn stuck(desired: &Desired, observed: &Observed, ordinal: Ordinal) ->
     let member = observed.members.get(ordinal);
     Stuck {
         pod: desired.pod(ordinal).to_owned(),
-        volume: member.and_then(|it| it.volume.clone()),
+        volume: member.and_then(|it| Some(it.volume.as_ref()?.uid.clone())),
     }
+}
+
+/// Whether a member loses its data as soon as its pod goes: somebody has deleted its claim, an
+/// operator that died before it deleted the pod too, or a person.
+pub(super) fn is_doomed(observed: &Observed, ordinal: Ordinal) -> bool {
+    let member = observed.members.get(ordinal);
+    member.is_some_and(|it| it.volume.as_ref().is_some_and(|it| it.leaving))
 }
 
 /// Whether a person permits to delete the data of a member.
 pub(super) fn is_permitted(desired: &Desired, observed: &Observed, ordinal: Ordinal) -> bool {
-    let volume = observed
-        .members
-        .get(ordinal)
-        .and_then(|it| it.volume.as_ref());
+    let member = observed.members.get(ordinal);
+    let volume = member.and_then(|it| Some(&it.volume.as_ref()?.uid));
     let mut permits = desired.permits.iter();
     permits.any(|it| it.ordinal == ordinal && Some(&it.volume) == volume)
 }
@@ -366,7 +377,7 @@ fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unc
         let answer = observed.members.get(ordinal).map(|it| &it.answer);
         matches!(
             answer,
-            None | Some(Answer::Unreachable(_) | Answer::KeyRefused)
+            None | Some(Answer::Unreachable(_) | Answer::KeyRefused | Answer::Starting)
         )
     };
     let mut wanted = 0..desired.members;

@@ -3,7 +3,7 @@
 use super::desired::{Desired, Ordinal};
 use super::next::{Action, Restart};
 use super::observed::{Answer, Config, Observed, Pod};
-use super::picture::{Picture, Standing};
+use super::picture::{Picture, Standing, is_doomed};
 
 /// A pod that does not run and has an old template goes at once, whatever the others do: the new
 /// template may be the cure, and the old one would never be replaced otherwise.
@@ -15,7 +15,10 @@ pub(super) fn of_broken(desired: &Desired, observed: &Observed) -> Option<Action
         .find_map(|(ordinal, it)| {
             let pod = it.pod.as_ref()?;
             let is_silent = matches!(it.answer, Answer::Unreachable(_));
-            let is_broken = is_silent && !pod.serving && !pod.leaving && !is_lost(pod);
+            // Silent, it tells nobody whether its data is needed.
+            let is_doomed = is_doomed(observed, ordinal);
+            let is_broken =
+                is_silent && !pod.serving && !pod.leaving && !is_lost(pod) && !is_doomed;
             (is_broken && pod.revision != desired.revision)
                 .then(|| restart(ordinal, pod, Restart::Useless))
         })
@@ -38,7 +41,7 @@ pub(super) fn of_removed(picture: &Picture<'_>) -> Option<Action> {
         };
         let is_ours = picture.standing(ordinal) == Standing::Removed;
         let pod = picture.pod(ordinal)?;
-        let can_restart = is_lost && is_ours && !pod.leaving;
+        let can_restart = is_lost && is_ours && !pod.leaving && !picture.is_doomed(ordinal);
         can_restart.then(|| restart(ordinal, pod, Restart::Useless))
     })
 }
@@ -50,7 +53,8 @@ pub(super) fn of_outdated(picture: &Picture<'_>, primary: Ordinal) -> Option<Act
     let outdated = |ordinal: Ordinal| {
         let pod = picture.pod(ordinal)?;
         let is_old = pod.revision != picture.desired.revision;
-        (is_old && !pod.leaving && !is_lost(pod)).then_some((ordinal, pod))
+        let can_restart = !pod.leaving && !is_lost(pod) && !picture.is_doomed(ordinal);
+        (is_old && can_restart).then_some((ordinal, pod))
     };
     let is_idle = |ordinal: &Ordinal| {
         !picture.is_configured(*ordinal) && picture.standing(*ordinal) != Standing::Foreign

@@ -1,18 +1,19 @@
-//! Deleting the data of a member that cannot catch up by itself, when a person permits it.
+//! Deleting the data of a member that cannot catch up by itself, when a person permits it. It is two
+//! calls, the claim first and then the pod; what was begun is finished, whoever began it.
 
 use std::cmp::Reverse;
 
 use super::desired::Ordinal;
 use super::next::Action;
 use super::observed::{Observed, OpTime, View};
-use super::picture::{Picture, Standing, is_permitted};
+use super::picture::{Picture, Standing, is_doomed, is_permitted};
 
-/// A member of our own set that is stuck, whose data may go.
+/// A member of our own set that is stuck or has lost its claim, and whose data may go.
 pub(super) fn next(picture: &Picture<'_>) -> Option<Action> {
     let is_due = |ordinal: &Ordinal| {
-        is_stuck(picture, *ordinal)
-            && is_permitted(picture.desired, picture.observed, *ordinal)
-            && is_safe(picture, *ordinal)
+        let is_wanted = is_stuck(picture, *ordinal)
+            && is_permitted(picture.desired, picture.observed, *ordinal);
+        (is_wanted || is_begun(picture.observed, *ordinal)) && is_safe(picture, *ordinal)
     };
     let victim = (0..picture.observed.members.len()).find(is_due)?;
     wipe(picture.observed, victim)
@@ -23,6 +24,17 @@ fn is_stuck(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
         picture.standing(ordinal),
         Standing::TooStale | Standing::NodeLost(_)
     )
+}
+
+/// Whether a claim is deleted and its pod goes on. A pod on a lost node is nothing that the operator
+/// may end without a person's word.
+pub(super) fn is_begun(observed: &Observed, ordinal: Ordinal) -> bool {
+    let pod = observed.members[ordinal].pod.as_ref();
+    let goes_on = pod.is_some_and(|pod| {
+        let is_lost = pod.node.as_ref().is_some_and(|it| it.lost);
+        !pod.leaving && !is_lost
+    });
+    goes_on && is_doomed(observed, ordinal)
 }
 
 /// Whether the data of a member can go without danger. An empty member has a vote, so it could help
@@ -67,7 +79,7 @@ pub(super) fn wipe(observed: &Observed, ordinal: Ordinal) -> Option<Action> {
     let node = member.pod.as_ref().and_then(|it| it.node.as_ref());
     Some(Action::Resync {
         ordinal,
-        volume: member.volume.clone()?,
+        volume: member.volume.as_ref()?.uid.clone(),
         pod: member.pod.as_ref().map(|it| it.uid.clone()),
         node_lost: node.is_some_and(|it| it.lost),
     })

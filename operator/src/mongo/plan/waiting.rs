@@ -11,7 +11,12 @@ use super::{replicas, resync};
 pub(super) fn majority(picture: &Picture<'_>) -> Why {
     let missing = || picture.configured().filter(|it| !picture.is_well(*it));
     let is_foreign = |it: Ordinal| picture.standing(it) == Standing::Foreign;
-    if missing().all(is_foreign) {
+    let has_other_key = |it: Ordinal| picture.standing(it) == Standing::KeyRefused;
+    if let Some(first) = missing().next()
+        && missing().all(has_other_key)
+    {
+        Why::KeyRefused(picture.desired.pod(first).to_owned())
+    } else if missing().all(is_foreign) {
         let foreign = missing().map(|it| picture.stuck(it));
         Why::ForeignMember(foreign.collect())
     } else {
@@ -64,6 +69,7 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
         },
         Standing::TooStale => Why::TooStale(stuck(picture, ordinal)),
         _ if picture.pod(ordinal).is_none_or(|it| it.leaving) => Why::Restarting(pod()),
+        _ if is_member && picture.is_doomed(ordinal) => Why::VolumeDeleted(pod()),
         _ if !is_member && ordinal < picture.desired.members => {
             Why::NotJoined(picture.missing(ordinal))
         }
@@ -83,7 +89,10 @@ fn trouble(picture: &Picture<'_>, ordinal: Ordinal) -> Option<Why> {
 
 /// What only a person can change comes first; of that, what a person is able to change now.
 fn gravity(why: &Why) -> (bool, bool) {
-    let needs_others = matches!(why, Why::TooStale(Stuck { volume: None, .. }));
+    let needs_others = matches!(
+        why,
+        Why::TooStale(Stuck { volume: None, .. }) | Why::VolumeDeleted(_)
+    );
     (!why.is_stalled(), needs_others)
 }
 

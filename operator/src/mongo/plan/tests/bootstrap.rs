@@ -1,6 +1,6 @@
 //! From nothing to a set, and never to a second one.
 
-use super::scene::{FOREIGN, OURS, Scene, config, view};
+use super::scene::{FOREIGN, OURS, Scene, config, view, volume};
 use crate::mongo::plan::{Action, Answer, Logins, Next};
 
 fn initiate(members: usize) -> Next {
@@ -46,7 +46,7 @@ fn empty_members_do_not_replace_a_set_that_was_known() {
 #[test]
 fn volumes_of_further_members_may_hold_the_data() {
     let mut scene = Scene::fresh(1);
-    scene.observed.members[2].volume = Some("volume-2".to_owned());
+    scene.observed.members[2].volume = Some(volume("volume-2"));
     assert_eq!(scene.reason(), "RetainedVolumes");
 }
 
@@ -98,7 +98,7 @@ fn a_permit_is_for_one_volume() {
     scene.answer(0, Answer::Member(Box::new(view(0, OURS, &[0]))));
     scene.answer(1, Answer::Member(Box::new(view(1, FOREIGN, &[1]))));
     scene.permit(1);
-    scene.observed.members[1].volume = Some("a later one".to_owned());
+    scene.observed.members[1].volume = Some(volume("a later one"));
     assert_eq!(scene.reason(), "ForeignMember");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::mongo::plan::{
     Answer, Config, ConfigMember, Desired, Logins, MAX_MEMBERS, Member, Next, Node, Observed,
-    OpTime, Peer, Permit, Pod, SETTINGS, State, Version, View, plan,
+    OpTime, Peer, Permit, Pod, SETTINGS, State, Version, View, Volume, plan,
 };
 
 pub(super) const OURS: &str = "ours";
@@ -21,6 +21,13 @@ pub(super) struct Scene {
 
 pub(super) fn host(ordinal: usize) -> String {
     format!("voice-mongodb-{ordinal}.voice-mongodb.ns.svc.cluster.local:27017")
+}
+
+pub(super) fn volume(uid: &str) -> Volume {
+    Volume {
+        uid: uid.to_owned(),
+        leaving: false,
+    }
 }
 
 fn at(seconds: u32) -> OpTime {
@@ -60,7 +67,7 @@ impl Scene {
                     cordoned: false,
                 }),
             }),
-            volume: Some(format!("volume-{ordinal}")),
+            volume: Some(volume(&format!("volume-{ordinal}"))),
             answer: Answer::NotInitiated,
         };
         let none = |_| Member {
@@ -183,6 +190,15 @@ impl Scene {
 
     pub(super) fn answer(&mut self, ordinal: usize, answer: Answer) {
         self.observed.members[ordinal].answer = answer;
+    }
+
+    /// Somebody has deleted the claim of a member.
+    pub(super) fn doom(&mut self, ordinal: usize) {
+        self.observed.members[ordinal]
+            .volume
+            .as_mut()
+            .unwrap()
+            .leaving = true;
     }
 
     pub(super) fn permit(&mut self, ordinal: usize) {

@@ -1,7 +1,7 @@
 //! What only a person can help is said, and done when it is permitted.
 
 use super::scene::Scene;
-use crate::mongo::plan::{Action, Next, State};
+use crate::mongo::plan::{Action, Answer, Next, State};
 
 fn stale(scene: &mut Scene, ordinal: usize) {
     scene.put(ordinal, State::Recovering);
@@ -122,4 +122,93 @@ fn a_stranger_in_the_configuration_is_a_persons_matter() {
         "elsewhere:27017".clone_into(&mut scene.view(ordinal).config.members[2].host);
     }
     assert_eq!(scene.reason(), "UnknownHost");
+}
+
+#[test]
+fn what_an_operator_began_before_it_died_is_finished_by_the_next_without_a_permit() {
+    let mut scene = Scene::healthy(3);
+    stale(&mut scene, 2);
+    scene.doom(2);
+    assert!(resyncs(&scene, 2));
+    scene.pod(2).leaving = true;
+    assert!(!resyncs(&scene, 2), "the pod is on its way");
+}
+
+#[test]
+fn a_member_that_has_recovered_is_wiped_nevertheless_since_its_claim_is_gone() {
+    let mut scene = Scene::healthy(3);
+    scene.doom(2);
+    assert!(resyncs(&scene, 2));
+}
+
+#[test]
+fn a_claim_that_is_deleted_with_data_that_is_needed_keeps_its_pod() {
+    let mut scene = Scene::healthy(3);
+    scene.doom(1);
+    scene.delay(2, 10);
+    assert_eq!(scene.reason(), "VolumeDeleted");
+    "old".clone_into(&mut scene.pod(1).revision);
+    assert_eq!(scene.reason(), "VolumeDeleted");
+    scene.delay(2, 0);
+    assert!(resyncs(&scene, 1));
+}
+
+#[test]
+fn a_primary_whose_claim_is_deleted_hands_over_first() {
+    let mut scene = Scene::healthy(3);
+    scene.doom(0);
+    assert_eq!(scene.next(), Next::Do(Action::StepDown { primary: 0 }));
+    let mut scene = scene.led_by(1);
+    assert!(resyncs(&scene, 0));
+    scene.node(0).lost = true;
+    assert!(!resyncs(&scene, 0), "nobody has permitted to end that pod");
+}
+
+#[test]
+fn the_only_member_keeps_its_pod_until_others_have_its_data() {
+    let mut scene = Scene::healthy(1);
+    scene.doom(0);
+    "old".clone_into(&mut scene.pod(0).revision);
+    assert_eq!(scene.reason(), "VolumeDeleted");
+    let mut grown = Scene::growing(1, 3);
+    grown.doom(0);
+    assert!(matches!(grown.next(), Next::Do(Action::Reconfigure { .. })));
+}
+
+#[test]
+fn members_that_read_their_configuration_are_no_lost_majority() {
+    let mut scene = Scene::healthy(3);
+    scene.put(0, State::Secondary);
+    for starting in [1, 2] {
+        scene.answer(starting, Answer::Starting);
+    }
+    assert_eq!(scene.reason(), "Electing");
+}
+
+#[test]
+fn what_a_person_can_help_now_is_named_before_a_claim_that_is_deleted() {
+    let mut scene = Scene::healthy(3);
+    scene.doom(1);
+    stale(&mut scene, 2);
+    assert_eq!(scene.reason(), "TooStale");
+    scene.permit(2);
+    assert!(resyncs(&scene, 2));
+}
+
+#[test]
+fn members_with_another_key_are_named_with_the_remedy_also_when_no_majority_is_left() {
+    let mut some = Scene::healthy(3);
+    some.put(0, State::Secondary);
+    let mut all = Scene::healthy(3);
+    all.answer(0, Answer::KeyRefused);
+    let mut fresh = Scene::fresh(3);
+    for scene in [&mut some, &mut all, &mut fresh] {
+        for ordinal in [1, 2] {
+            scene.answer(ordinal, Answer::KeyRefused);
+        }
+        assert_eq!(scene.reason(), "KeyRefused");
+    }
+    // One that is silent has to come back first.
+    some.silence(1);
+    assert_eq!(some.reason(), "MajorityLost");
 }

@@ -1,13 +1,17 @@
-//! A Prometheus in the cluster, as the Prometheus Operator would configure one for the
-//! `ServiceMonitor`s of chart and operator.
+//! A Prometheus in the cluster, with the targets and labels that the Prometheus Operator would find
+//! by the `ServiceMonitor`s of chart and operator.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sessionstore_cluster::Image;
 
-use super::lab::{self, OPERATOR, cluster};
+use super::{
+    lab::{self, OPERATOR, cluster},
+    operator,
+    store::{Part, Store, name_of},
+};
 
-/// The name of all that belongs to it, and of its permission in the namespaces it looks into.
+/// The name of its pod and of its configuration.
 const NAME: &str = "prometheus";
 
 /// A Prometheus.
@@ -16,9 +20,9 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one in this namespace, which scrapes the stores there and the operator every second,
-    /// and raises these alerts.
-    pub(crate) async fn start(namespace: &str, alerts: &str) -> Self {
+    /// Starts one beside this store, which scrapes its API and the operator every second and raises
+    /// these alerts.
+    pub(crate) async fn start(store: &Store, alerts: &str) -> Self {
         tokio::task::spawn_blocking(|| {
             let binary = sessionstore_fetch::prometheus().unwrap().join("prometheus");
             let image = Image::prometheus(&binary).unwrap();
@@ -26,9 +30,14 @@ impl Prometheus {
         })
         .await
         .unwrap();
-        for looked_into in [namespace, OPERATOR] {
-            lab::apply(&permission(looked_into, namespace)).await;
-        }
+        let namespace = store.namespace.as_str();
+        let api = targets(
+            &store.pods(Part::Api).await,
+            &format!("{}-api", store.name),
+            9090,
+        );
+        let operator = targets(&operator::pods().await, OPERATOR, 8080);
+        let configuration = configuration(&api, &operator);
         let labels = json!({"app": NAME});
         let here = json!({"name": NAME, "namespace": namespace, "labels": labels});
         lab::apply(&json!({
@@ -37,7 +46,7 @@ impl Prometheus {
             "metadata": here,
             // JSON is YAML.
             "data": {
-                "prometheus.yml": configuration(namespace).to_string(),
+                "prometheus.yml": configuration.to_string(),
                 "alerts.yml": alerts,
             },
         }))
@@ -83,51 +92,34 @@ impl Prometheus {
     }
 }
 
-/// Lets the Prometheus in `namespace` see what there is to scrape in `looked_into`.
-fn permission(looked_into: &str, namespace: &str) -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": NAME, "namespace": looked_into},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}],
-    })
-}
-
-/// Of the stores in this namespace, and of the operator.
-fn configuration(namespace: &str) -> Value {
-    // `namespace` in the operator's metrics is that of a store, and stays so.
-    let jobs = [
-        job("stores", namespace, false),
-        job("operator", OPERATOR, true),
-    ];
+/// Debian's Prometheus cannot ask Kubernetes, so that it is told what there is.
+fn configuration(api: &Value, operator: &Value) -> Value {
     json!({
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": ["/etc/prometheus/alerts.yml"],
-        "scrape_configs": jobs,
+        "scrape_configs": [
+            {"job_name": "api", "static_configs": api},
+            // `namespace` in the operator's metrics is that of a store, and stays so.
+            {"job_name": "operator", "static_configs": operator, "honor_labels": true},
+        ],
     })
 }
 
-/// Labels as the Prometheus Operator gives them to what a `ServiceMonitor` finds.
-fn job(name: &str, namespace: &str, honors_labels: bool) -> Value {
-    let label =
-        |target: &str, source: &str| json!({"source_labels": [source], "target_label": target});
-    json!({
-        "job_name": name,
-        "honor_labels": honors_labels,
-        "kubernetes_sd_configs": [{"role": "endpoints", "namespaces": {"names": [namespace]}}],
-        "relabel_configs": [
-            {
-                "source_labels": ["__meta_kubernetes_endpoint_port_name"],
-                "regex": "admin",
-                "action": "keep",
+/// Each pod behind a Service.
+fn targets(pods: &[Value], service: &str, port: u16) -> Value {
+    let target = |pod: &Value| {
+        let address = pod["status"]["podIP"].as_str().expect("it is on a node");
+        json!({
+            "targets": [format!("{address}:{port}")],
+            "labels": {
+                "namespace": pod["metadata"]["namespace"],
+                "service": service,
+                "job": service,
+                "pod": name_of(pod),
+                "container": pod["spec"]["containers"][0]["name"],
+                "endpoint": "admin",
             },
-            label("namespace", "__meta_kubernetes_namespace"),
-            label("service", "__meta_kubernetes_service_name"),
-            label("job", "__meta_kubernetes_service_name"),
-            label("pod", "__meta_kubernetes_pod_name"),
-            label("container", "__meta_kubernetes_pod_container_name"),
-            label("endpoint", "__meta_kubernetes_endpoint_port_name"),
-        ],
-    })
+        })
+    };
+    pods.iter().map(target).collect()
 }

@@ -18,14 +18,13 @@ const FOLDER: &str = "cluster-of-the-tests";
 /// `server`, runs the tests with `run`, and takes all down again, also if something fails.
 pub(crate) fn operator<T>(
     server: &Path,
-    features: [&str; 2],
     run: impl FnOnce(&mut Command) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let folder = Cluster::default_folder()?.with_file_name(FOLDER);
     let mut times = Times::default();
     let outcome = tested(server, &folder, &mut times, |folder| {
         let mut tests = cargo(["test", "--workspace", "--test", "operator"]);
-        run(tests.args(features).env("SESSIONSTORE_E2E_CLUSTER", folder))
+        run(tests.env("SESSIONSTORE_E2E_CLUSTER", folder))
     });
     let down = times.of("down", || Cluster::down(&folder));
     println!("{}", times.told());

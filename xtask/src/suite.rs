@@ -88,11 +88,8 @@ const ON_KUBERNETES: [Step; 4] = [
     Step::Operator,
 ];
 
-/// Tests that need a Kubernetes.
-const CLUSTER_TESTS: [&str; 2] = [
-    "--features",
-    "sessionstore-cluster/cluster-tests,sessionstore-operator/cluster-tests,sessionstore-e2e/cluster-tests",
-];
+/// Tests that need a Kubernetes, and run only when they are asked for by name.
+const ON_REQUEST: [&str; 3] = ["api", "cluster", "operator"];
 
 struct Report {
     step: Step,
@@ -167,11 +164,7 @@ impl Suite {
     fn run(&self, step: Step) -> anyhow::Result<Tally> {
         match step {
             Step::Fmt => one(process::run(&mut cargo(["fmt", "--all", "--check"]))),
-            Step::Clippy => one(process::run(
-                cargo(["clippy", "--workspace", "--all-targets"])
-                    .args(CLUSTER_TESTS)
-                    .args(["--", "-D", "warnings"]),
-            )),
+            Step::Clippy => one(clippy()),
             Step::Generate => self.with_server(generate::check),
             Step::Chart => one(chart::check()),
             Step::Test => self.workspace_tests(),
@@ -188,15 +181,12 @@ impl Suite {
             Step::Deny => one(deny::check(deny::Advisories::Skip)),
             Step::OperatorApi => count(
                 cargo(["test", "--workspace", "--test", "api"])
-                    .args(CLUSTER_TESTS)
                     // They wait more than they compute.
                     .args(["--", "--test-threads=4"]),
             ),
-            Step::Cluster => {
-                count(cargo(["test", "--workspace", "--test", "cluster"]).args(CLUSTER_TESTS))
-            }
+            Step::Cluster => count(&mut cargo(["test", "--workspace", "--test", "cluster"])),
             Step::Operator => match self.server() {
-                Some(server) => kubernetes::operator(server, CLUSTER_TESTS, count),
+                Some(server) => kubernetes::operator(server, count),
                 None => Ok(Tally::SKIPPED),
             },
         }
@@ -234,6 +224,15 @@ impl Suite {
             })
             .as_deref()
     }
+}
+
+fn clippy() -> anyhow::Result<()> {
+    let on_request = ON_REQUEST.iter().flat_map(|test| ["--test", test]);
+    for targets in [vec!["--all-targets"], on_request.collect()] {
+        let mut clippy = cargo(["clippy", "--workspace"]);
+        process::run(clippy.args(targets).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }
 
 /// Counts a step that is no cargo test as one.

@@ -120,8 +120,7 @@ async fn assert_is_kept(store: &Store) {
     let admin_urls = vec![admin.url(); urls.len()];
     let tests = tokio::task::spawn_blocking(move || {
         Command::new(env!("CARGO"))
-            .args(["test", "--workspace", "--test", "contract", "--features"])
-            .arg("sessionstore-e2e/cluster-tests,sessionstore-cluster/cluster-tests,sessionstore-operator/cluster-tests")
+            .args(["test", "--workspace", "--test", "contract"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("SESSIONSTORE_E2E_URL", urls.join(","))
             .env("SESSIONSTORE_E2E_ADMIN_URL", admin_urls.join(","))

@@ -2,7 +2,7 @@
 //! nodes, so pods stay Pending, and what needs members that answer is tested elsewhere.
 //!
 //! The tests share a control plane, each in a namespace of its own with an operator of its own, which
-//! is the real binary. They run with the feature `cluster-tests`.
+//! is the real binary. They run only when they are asked for by name.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 

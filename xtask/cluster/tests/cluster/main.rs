@@ -1,5 +1,5 @@
-//! Real clusters, really hurt. They take root and minutes, so they run only with the feature
-//! `cluster-tests`; those with nodes take turns, since nodes have fixed addresses.
+//! Real clusters, really hurt. They take root and minutes, so they run only when they are
+//! asked for by name; those with nodes take turns, since nodes have fixed addresses.
 #![expect(
     clippy::unwrap_used,
     reason = "a helper of a test fails the test, as the test itself would"

@@ -27,6 +27,7 @@ mod killed;
 mod leaders;
 mod lifecycle;
 mod power;
+mod retained;
 mod scale;
 mod support;
 

@@ -26,6 +26,7 @@ mod idle;
 mod killed;
 mod leaders;
 mod lifecycle;
+mod paused;
 mod power;
 mod retained;
 mod scale;

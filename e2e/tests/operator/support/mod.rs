@@ -11,4 +11,5 @@ pub(crate) mod place;
 pub(crate) mod prometheus;
 pub(crate) mod specs;
 pub(crate) mod store;
+pub(crate) mod told;
 pub(crate) mod wait;

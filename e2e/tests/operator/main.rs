@@ -23,6 +23,7 @@ mod chart;
 mod dashboards;
 mod drain;
 mod idle;
+mod invalid;
 mod killed;
 mod leaders;
 mod lifecycle;

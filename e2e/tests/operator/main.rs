@@ -27,6 +27,7 @@ mod invalid;
 mod killed;
 mod leaders;
 mod lifecycle;
+mod network;
 mod paused;
 mod power;
 mod retained;

@@ -8,6 +8,7 @@ pub(crate) mod lab;
 pub(crate) mod load;
 pub(crate) mod operator;
 pub(crate) mod place;
+pub(crate) mod processes;
 pub(crate) mod prometheus;
 pub(crate) mod specs;
 pub(crate) mod store;

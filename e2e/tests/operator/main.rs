@@ -22,6 +22,7 @@ mod autoscale;
 mod chart;
 mod dashboards;
 mod drain;
+mod foreign;
 mod idle;
 mod invalid;
 mod killed;

@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod forward;
 pub(crate) mod kept;
+pub(crate) mod key;
 pub(crate) mod lab;
 pub(crate) mod load;
 pub(crate) mod operator;

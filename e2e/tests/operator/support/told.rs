@@ -1,9 +1,12 @@
-//! What the status tells people.
+//! What the status tells people, and what they do by it.
 
 use super::{
     store::{Store, condition},
     wait::eventually,
 };
+
+/// The annotation by which a person lets the data of a member be deleted.
+const RESYNC: &str = "sessionstore.dev/resync";
 
 /// Waits until a condition of this type holds for this reason, with all of `named` in its message,
 /// which is given back.
@@ -17,4 +20,24 @@ pub(crate) async fn await_told(store: &Store, kind: &str, reason: &str, named: &
         is_it.then(|| message.to_owned())
     })
     .await
+}
+
+/// The permissions that a message offers: values of the annotation, each of one member.
+pub(crate) fn offered(message: &str) -> Vec<String> {
+    let annotation = format!("{RESYNC}=");
+    let mut parts = message.split(&annotation);
+    // What is before the first.
+    parts.next();
+    let value = |it: &str| {
+        let end = it.find([',', ' ', ';']).unwrap_or(it.len());
+        it[..end].to_owned()
+    };
+    parts.map(value).collect()
+}
+
+/// Does what a message offers.
+pub(crate) async fn permit(store: &Store, value: &str) {
+    let annotation = format!("{RESYNC}={value}");
+    let args = ["annotate", "sst", &store.name, "--overwrite", &annotation];
+    store.kubectl(&args).await;
 }

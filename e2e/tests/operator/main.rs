@@ -28,6 +28,7 @@ mod invalid;
 mod killed;
 mod leaders;
 mod lifecycle;
+mod lost_volume;
 mod network;
 mod paused;
 mod power;

@@ -7,6 +7,7 @@ pub(crate) mod kept;
 pub(crate) mod key;
 pub(crate) mod lab;
 pub(crate) mod load;
+pub(crate) mod nodes;
 pub(crate) mod operator;
 pub(crate) mod place;
 pub(crate) mod processes;

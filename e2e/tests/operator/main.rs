@@ -19,6 +19,7 @@
 )]
 
 mod autoscale;
+mod blackout;
 mod chart;
 mod dashboards;
 mod drain;

@@ -24,6 +24,7 @@ mod chart;
 mod dashboards;
 mod drain;
 mod foreign;
+mod frozen;
 mod idle;
 mod invalid;
 mod killed;

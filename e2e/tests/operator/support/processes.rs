@@ -29,3 +29,26 @@ pub(crate) fn kill(pod_uid: &str, program: &str) {
         kill_process(process, Signal::KILL).unwrap();
     }
 }
+
+/// A program in a pod that does nothing any more, and goes on when this is dropped.
+pub(crate) struct Frozen(Vec<Pid>);
+
+impl Frozen {
+    /// From now on.
+    pub(crate) fn now(pod_uid: &str, program: &str) -> Self {
+        let processes = of(pod_uid, program);
+        for process in &processes {
+            kill_process(*process, Signal::STOP).unwrap();
+        }
+        Self(processes)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            // It may have gone with its pod.
+            let _ = kill_process(*process, Signal::CONT);
+        }
+    }
+}

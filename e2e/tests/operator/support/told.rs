@@ -1,5 +1,7 @@
 //! What the status tells people, and what they do by it.
 
+use serde_json::Value;
+
 use super::{
     store::{Store, condition},
     wait::eventually,
@@ -40,4 +42,14 @@ pub(crate) async fn permit(store: &Store, value: &str) {
     let annotation = format!("{RESYNC}={value}");
     let args = ["annotate", "sst", &store.name, "--overwrite", &annotation];
     store.kubectl(&args).await;
+}
+
+/// The member whose status this is, by the name of its pod.
+pub(crate) async fn member(store: &Store, pod: &str) -> Value {
+    let members = store.status("/mongodb/members").await;
+    let mut members = members.as_array().into_iter().flatten();
+    members
+        .find(|it| it["name"] == pod)
+        .cloned()
+        .unwrap_or_default()
 }

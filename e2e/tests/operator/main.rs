@@ -36,6 +36,7 @@ mod paused;
 mod power;
 mod retained;
 mod scale;
+mod stale;
 mod support;
 
 use support::{load::Load, place::Place, specs, wait::eventually};

@@ -36,7 +36,8 @@ pub enum DereferenceError {
     NoSecret(String),
     /// It has no such entry.
     #[error(
-        "the Secret {} has no text in its entry {}, which mongodb.external.uriSecretRef names",
+        "the Secret {} has no text in its entry {}, which mongodb.external.uriSecretRef names: put \
+         the connection string there, or correct the key",
         .0.name, .0.key
     )]
     NoEntry(SecretKey),

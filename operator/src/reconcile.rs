@@ -42,8 +42,8 @@ const WHEN_MADE: Count = Count {
     version: 0,
 };
 
-/// How soon to look again whether a name is free by now.
-const WHILE_TAKEN: Duration = Duration::from_secs(15);
+/// How soon to look again whether a name is free by now, or an object is taken for valid.
+const WHILE_REFUSED: Duration = Duration::from_secs(15);
 
 /// What every reconcile has at hand.
 pub struct Context {
@@ -99,6 +99,7 @@ impl ReconcileError {
             Self::Dereference(error) => error.reason(),
             Self::Apply(ApplyError::Taken(_)) => "NameTaken",
             Self::Apply(ApplyError::Earlier(_)) => "WaitingForDeletion",
+            Self::Apply(ApplyError::Invalid { .. }) => "ObjectInvalid",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
             Self::Pod(PodError::Api { .. }) => "PodFailed",
@@ -114,7 +115,9 @@ impl ReconcileError {
     /// Whether trying again is of no use before somebody has changed something, which is seen.
     fn is_stalled(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Dereference(_) | Self::Apply(ApplyError::Taken(_)) => true,
+            Self::Invalid(_)
+            | Self::Dereference(_)
+            | Self::Apply(ApplyError::Taken(_) | ApplyError::Invalid { .. }) => true,
             Self::Apply(_)
             | Self::Pod(_)
             | Self::Act(_)
@@ -124,9 +127,10 @@ impl ReconcileError {
     }
 
     /// How soon to look again at what is stalled; `None` if a watch tells that it is not any more.
-    /// An object of somebody else's has no label by which it would be watched.
+    /// An object of somebody else's has no label by which it would be watched, and what the cluster's
+    /// administrators take for invalid is in policies of their own.
     fn look_again(&self) -> Option<Duration> {
-        matches!(self, Self::Apply(ApplyError::Taken(_))).then_some(WHILE_TAKEN)
+        matches!(self, Self::Apply(_)).then_some(WHILE_REFUSED)
     }
 
     fn is_not_leading(&self) -> bool {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     Load, Place, eventually, specs,
     support::{
-        operator,
+        operator, processes,
         store::{Part, Store, name_of, uid_of},
     },
 };
@@ -40,7 +40,7 @@ fn restarts(pod: &Value) -> u64 {
 async fn kill(store: &Store, pod: &Value, program: &str) {
     let name = name_of(pod);
     let before = restarts(&store.pod(name).await);
-    operator::kill_container(uid_of(pod), program);
+    processes::kill(uid_of(pod), program);
     eventually("the kubelet starts it again", async || {
         (restarts(&store.pod(name).await) > before).then_some(())
     })

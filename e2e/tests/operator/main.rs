@@ -19,15 +19,24 @@
 )]
 
 mod autoscale;
+mod blackout;
 mod chart;
 mod dashboards;
 mod drain;
+mod foreign;
+mod frozen;
 mod idle;
+mod invalid;
 mod killed;
 mod leaders;
 mod lifecycle;
+mod lost_volume;
+mod network;
+mod paused;
 mod power;
+mod retained;
 mod scale;
+mod stale;
 mod support;
 
 use support::{load::Load, place::Place, specs, wait::eventually};

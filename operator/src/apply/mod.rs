@@ -43,6 +43,18 @@ pub enum ApplyError {
         kind = .0.kind.name(), name = .0.name
     )]
     Earlier(Key),
+    /// The API server takes an object for wrong in itself, so what the spec asks for cannot be.
+    #[error(
+        "correct the field of the spec that this comes from: the API server takes the {kind} {name} \
+         for invalid: {message}",
+        kind = .key.kind.name(), name = .key.name
+    )]
+    Invalid {
+        /// Which object.
+        key: Key,
+        /// What is wrong with it, in the words of the API server.
+        message: String,
+    },
     /// The API server refused or could not be reached.
     #[error("cannot {verb} the {kind} {name}: {source}", kind = .key.kind.name(), name = .key.name)]
     Api {
@@ -186,7 +198,13 @@ impl<'a> Applier<'a> {
                 result = self.patch(object, &params).await?;
             }
         }
-        let live = result.map_err(|source| failed("apply", object, source))?;
+        let live = result.map_err(|source| match source {
+            kube::Error::Api(status) if status.is_invalid() => ApplyError::Invalid {
+                key: Key::of(object),
+                message: status.message.clone(),
+            },
+            source => failed("apply", object, source),
+        })?;
         applied.note(object, before, &live, clock::now());
         Ok(told)
     }

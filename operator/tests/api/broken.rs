@@ -146,6 +146,41 @@ async fn an_invalid_spec_is_a_condition_with_a_remedy_until_it_is_corrected() {
 }
 
 #[tokio::test]
+async fn what_only_kubernetes_takes_for_invalid_is_told_as_that_and_stops_no_other() {
+    let place = Place::new("refused").await;
+    place.secret("atlas", specs::uri()).await;
+    let operator = Operator::at(&place).await;
+    let mut spec = specs::external();
+    spec["api"]["nodeSelector"] = json!({"not a label!": "ssd"});
+    place.create("voice", spec).await;
+    place.create("chat", specs::external()).await;
+    let stalled = place
+        .await_condition("voice", "Stalled", "True", "ObjectInvalid")
+        .await;
+    let message = stalled["message"].as_str().unwrap();
+    for part in [
+        "correct the field",
+        "Deployment voice-api",
+        "nodeSelector",
+        "not a label!",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    place.await_object(Kind::Deployment, "chat-api").await;
+    place.settle_but(&operator, &["voice"]).await;
+
+    place
+        .change("voice", json!({"spec": {"api": {"nodeSelector": null}}}))
+        .await;
+    place.await_object(Kind::Deployment, "voice-api").await;
+    eventually("it is no longer stalled", async || {
+        let stalled = place.condition("voice", "Stalled").await;
+        stalled.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn while_it_is_paused_nothing_is_written_but_the_status() {
     let place = Place::new("paused").await;
     let operator = Operator::at(&place).await;

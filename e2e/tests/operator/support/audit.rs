@@ -14,7 +14,7 @@ use super::{lab::cluster, operator};
 pub(crate) struct Request {
     pub(crate) verb: String,
     pub(crate) resource: String,
-    path: String,
+    pub(crate) path: String,
     code: u64,
     message: String,
 }

@@ -1,12 +1,12 @@
 //! The operator: its pods, which of them leads, and how one is killed.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
     lab::{self, OPERATOR, cluster},
+    processes,
     store::{is_ready_pod, name_of, uid_of},
     wait::eventually,
 };
@@ -73,7 +73,7 @@ pub(crate) async fn kill_leader() -> String {
     let leader = leader().await;
     let pods = pods().await;
     let pod = pods.iter().find(|it| name_of(it) == leader).unwrap();
-    kill_container(uid_of(pod), "sessionstore-operator");
+    processes::kill(uid_of(pod), "sessionstore-operator");
     let now = [
         "delete",
         "pod",
@@ -84,26 +84,6 @@ pub(crate) async fn kill_leader() -> String {
     ];
     lab::kubectl(&[&NAMESPACE[..], &now].concat()).await;
     leader
-}
-
-/// Kills the processes of a program in a pod with SIGKILL. They run on this machine, and only their
-/// cgroup names the pod.
-pub(crate) fn kill_container(pod_uid: &str, program: &str) {
-    let mut killed = 0;
-    for process in fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
-        let file = |name: &str| fs::read_to_string(process.path().join(name)).unwrap_or_default();
-        let Some(pid) = process.file_name().to_str().and_then(|it| it.parse().ok()) else {
-            continue;
-        };
-        let line = file("cmdline");
-        let called = line.split('\0').next().unwrap_or_default();
-        let is_it = called.rsplit('/').next() == Some(program);
-        if is_it && file("cgroup").contains(pod_uid) {
-            kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-            killed += 1;
-        }
-    }
-    assert!(killed > 0, "no {program} runs in the pod {pod_uid}");
 }
 
 /// Gives the operator's pods back their number when a test ends, also if it fails.

@@ -98,7 +98,9 @@ impl Drop for Place {
         }
         // From all tests together: of the whole run.
         let refused = audit::refused(self.begun);
-        let deleted = kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
+        // A test may have deleted it.
+        let delete = ["delete", "namespace", "--wait=false", "--ignore-not-found"];
+        let deleted = kubectl(&[&delete[..], &[&self.namespace]].concat());
         // Nobody has to close anything in it, and by now nobody makes them anew.
         let here = ["--namespace", &self.namespace];
         let pods = ["delete", "pods", "--all", "--grace-period=1"];

@@ -16,3 +16,10 @@ pub(crate) fn members(count: usize) -> Value {
         "api": {"replicas": 2, "service": {"type": "NodePort"}},
     })
 }
+
+/// One member that takes little, and one pod of the API.
+pub(crate) fn one_member() -> Value {
+    let mut spec = members(1);
+    spec["api"]["replicas"] = json!(1);
+    spec
+}

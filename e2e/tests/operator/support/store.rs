@@ -63,6 +63,17 @@ impl Store {
         self.kubectl(&args).await;
     }
 
+    /// Deletes it; what it owns goes afterwards.
+    pub(crate) async fn delete(&self) {
+        self.kubectl(&["delete", "sst", &self.name]).await;
+    }
+
+    /// The claims of its members' volumes, also of one that has been deleted.
+    pub(crate) async fn claims(&self) -> Vec<Value> {
+        let selector = format!("--selector=app.kubernetes.io/instance={}", self.name);
+        lab::list(&["--namespace", &self.namespace, "pvc", &selector]).await
+    }
+
     /// What kubectl prints, asked about the namespace.
     pub(crate) async fn kubectl(&self, args: &[&str]) -> String {
         lab::kubectl(&[&["--namespace", &self.namespace], args].concat()).await

@@ -1,0 +1,193 @@
+//! Who reaches whom. Each way that has to be closed is tried by the same means as those that have
+//! to be open.
+
+use std::{fmt::Write, process::Command};
+
+use rustix::process::Pid;
+use serde_json::{Value, json};
+
+use crate::{
+    Place, eventually, specs,
+    support::{
+        kept::Kept,
+        lab::{self, cluster, output_of},
+        processes,
+        store::{Part, Store, is_ready_pod, uid_of},
+    },
+};
+
+const NAME: &str = "e2e-stranger";
+
+/// A pod that has nothing to do with any store, until this is dropped.
+struct Stranger {
+    namespace: String,
+}
+
+impl Stranger {
+    async fn in_namespace(namespace: &str) -> Self {
+        lab::apply(&json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": NAME, "namespace": namespace},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{
+                    "name": "busybox",
+                    "image": "localhost/busybox:1",
+                    "command": ["sleep", "100000"],
+                }],
+            },
+        }))
+        .await;
+        let stranger = Self {
+            namespace: namespace.to_owned(),
+        };
+        eventually("the stranger runs", async || {
+            let pod = lab::get(&["--namespace", namespace, "pod", NAME]).await;
+            is_ready_pod(&pod).then_some(())
+        })
+        .await;
+        stranger
+    }
+
+    /// Asks this address, as a pod does.
+    async fn asks(&self, url: &str) -> Result<String, String> {
+        let inside = ["--namespace", &self.namespace, "exec", NAME, "--"];
+        lab::try_kubectl(&[&inside[..], &FETCH, &[url]].concat()).await
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let here = ["--namespace", &self.namespace];
+        let delete = ["delete", "pod", NAME, "--ignore-not-found"];
+        let _ = output_of(cluster().kubectl().args(here).args(delete));
+    }
+}
+
+/// A namespace besides that of the test, until this is dropped.
+struct Neighbour {
+    namespace: String,
+}
+
+impl Neighbour {
+    async fn of(place: &Place, name: &str) -> Self {
+        let namespace = format!("{}-{name}", place.namespace);
+        lab::kubectl(&["delete", "namespace", &namespace, "--ignore-not-found"]).await;
+        lab::kubectl(&["create", "namespace", &namespace]).await;
+        Self { namespace }
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        let args = ["delete", "namespace", &self.namespace];
+        let _ = output_of(cluster().kubectl().args(args));
+    }
+}
+
+/// (Debian's wget of busybox dies of its own option for a time limit.)
+const FETCH: [&str; 7] = ["timeout", "2", "wget", "-q", "-O", "-", "--"];
+
+/// Asks from where a pod of the store is, whose image has no program to ask with.
+fn from_inside(process: Pid, url: &str) -> Result<String, String> {
+    let mut command = Command::new("nsenter");
+    command
+        .args(["--net", "--target", &process.as_raw_nonzero().to_string()])
+        .arg("busybox")
+        .args(FETCH)
+        .arg(url);
+    output_of(&mut command)
+}
+
+/// The process of the first pod of a part.
+async fn process_of(store: &Store, part: Part, program: &str) -> Pid {
+    let pods = store.pods(part).await;
+    processes::of(uid_of(&pods[0]), program)[0]
+}
+
+/// The ports of the store: of each pod, by its address.
+struct Ports {
+    /// mongod says in HTTP that it does not speak it.
+    members: Vec<String>,
+    admin: Vec<String>,
+    api: Vec<String>,
+}
+
+impl Ports {
+    async fn of(store: &Store) -> Self {
+        let urls = |pods: &[Value], rest: &str| {
+            let address = |pod: &Value| pod["status"]["podIP"].as_str().unwrap().to_owned();
+            let pods = pods.iter();
+            pods.map(|it| format!("http://{}:{rest}", address(it)))
+                .collect()
+        };
+        let members = store.pods(Part::Members).await;
+        let api = store.pods(Part::Api).await;
+        Self {
+            members: urls(&members, "27017"),
+            admin: urls(&api, "9090/livez"),
+            api: urls(&api, "8080/v1/sessions?limit=1"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_reach_the_api_alone_and_the_parts_of_a_store_what_they_need() {
+    let place = Place::beside_others("network").await;
+    let elsewhere = Neighbour::of(&place, "elsewhere").await;
+    let monitoring = Neighbour::of(&place, "monitoring").await;
+    let mut spec = specs::members(3);
+    spec["monitoring"] = json!({"scraperNamespace": monitoring.namespace});
+    let store = place.store("voice", &spec).await;
+    let strangers = [
+        Stranger::in_namespace(&place.namespace).await,
+        Stranger::in_namespace(&elsewhere.namespace).await,
+        // Of the operator's namespace, and not the operator.
+        Stranger::in_namespace(lab::OPERATOR).await,
+    ];
+    let scraper = Stranger::in_namespace(&monitoring.namespace).await;
+    // Members, API and operator reach what they need: else it would not be so.
+    store.await_whole().await;
+    Kept::write(&store).await.assert_there(&store).await;
+
+    let ports = Ports::of(&store).await;
+    let mut wrong = String::new();
+    let mut check = |who: &str, url: &str, allowed: bool, answer: Result<String, String>| {
+        if answer.is_ok() != allowed {
+            writeln!(wrong, "{who} asks {url}: {answer:?}").unwrap();
+        }
+    };
+    for stranger in &strangers {
+        let who = &stranger.namespace;
+        for url in ports.members.iter().chain(&ports.admin) {
+            check(who, url, false, stranger.asks(url).await);
+        }
+        let service = format!(
+            "http://voice-api.{}.svc/v1/sessions?limit=1",
+            place.namespace
+        );
+        for url in ports.api.iter().chain([&service]) {
+            check(who, url, true, stranger.asks(url).await);
+        }
+    }
+    for url in &ports.admin {
+        check("the scraper", url, true, scraper.asks(url).await);
+    }
+    for url in &ports.members {
+        check("the scraper", url, false, scraper.asks(url).await);
+    }
+    let api = process_of(&store, Part::Api, "sessionstore").await;
+    for url in &ports.members {
+        check("the API", url, true, from_inside(api, url));
+    }
+    // Members talk to members, and to nobody else.
+    let member = process_of(&store, Part::Members, "mongod").await;
+    for url in &ports.members {
+        check("a member", url, true, from_inside(member, url));
+    }
+    for url in &ports.api {
+        check("a member", url, false, from_inside(member, url));
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}

@@ -6,7 +6,7 @@ use crate::{
     Load, Place, eventually, specs,
     support::{
         operator, processes,
-        store::{Part, Store, name_of, uid_of},
+        store::{Part, Store, name_of, restarts, uid_of},
     },
 };
 
@@ -25,15 +25,6 @@ async fn the_primary_s_pod_is_deleted_and_clients_do_not_notice() {
     load.stop(&store).await.assert_no_error();
     assert_ne!(uid_of(&store.pod(&primary).await), uid_of(&before));
     assert_ne!(store.primary().await, primary);
-}
-
-/// How often the containers of a pod have been started anew.
-fn restarts(pod: &Value) -> u64 {
-    let containers = pod["status"]["containerStatuses"].as_array();
-    let containers = containers.into_iter().flatten();
-    containers
-        .map(|it| it["restartCount"].as_u64().unwrap())
-        .sum()
 }
 
 /// Kills a program in a pod, and waits until it has been started again.

@@ -31,61 +31,58 @@ impl Drop for Cordoned {
     }
 }
 
-/// A cluster without power and, afterwards, without a name server; all is there again when this is
-/// dropped.
+/// A cluster without power and, afterwards, without names; all is there again when this is dropped.
 pub(crate) struct Blackout;
 
 impl Blackout {
-    /// Every node loses its power in the same moment.
-    pub(crate) fn now() -> Self {
+    /// Every node loses its power in the same moment; returns when all count as lost.
+    pub(crate) async fn now() -> Self {
         let blackout = Self;
         for node in cluster().nodes() {
             node.power_off().unwrap();
         }
+        await_nodes("Unknown").await;
         blackout
     }
 
-    /// What is switched on again finds no name server.
-    pub(crate) fn without_dns() {
-        Self::select_dns(Some("nowhere")).unwrap();
-    }
-
-    /// Every node boots; whether pods come up is another matter.
-    pub(crate) async fn power_on() {
+    /// Every node boots, and whoever asks for a name gets no answer; whether pods come up is another
+    /// matter.
+    pub(crate) async fn power_on(&self) {
+        // On nodes with this label alone, of which there are none.
+        select_dns(r#"{"e2e":"nowhere"}"#).unwrap();
         switch_on().unwrap();
-        lab::kubectl(&[
-            "wait",
-            "--for=condition=Ready",
-            "nodes",
-            "--all",
-            "--timeout=180s",
-        ])
-        .await;
+        await_nodes("True").await;
     }
-
-    /// It runs on nodes with this label alone, of which there are none.
-    fn select_dns(label: Option<&str>) -> Result<String, String> {
-        let value = label.map_or("null".to_owned(), |it| format!(r#""{it}""#));
-        let patch =
-            format!(r#"{{"spec":{{"template":{{"spec":{{"nodeSelector":{{"e2e":{value}}}}}}}}}}}"#);
-        let args = ["--namespace=kube-system", "patch", "daemonset", "coredns"];
-        let patch = ["--type=merge", "--patch", &patch];
-        lab::output_of(cluster().kubectl().args(args).args(patch))
-    }
-}
-
-fn switch_on() -> Result<(), ClusterError> {
-    cluster().nodes().try_for_each(|node| node.power_on())
 }
 
 impl Drop for Blackout {
     fn drop(&mut self) {
         // Each does nothing where all is well.
-        let _ = switch_on();
-        let _ = Self::select_dns(None);
+        let restored = select_dns(r#"{"e2e":null}"#);
+        let on = switch_on();
         let well = cluster().await_ready();
         if !std::thread::panicking() {
+            restored.unwrap();
+            on.unwrap();
             well.unwrap();
         }
     }
+}
+
+/// Lets the name server run on these nodes.
+fn select_dns(labels: &str) -> Result<String, String> {
+    let patch = format!(r#"{{"spec":{{"template":{{"spec":{{"nodeSelector":{labels}}}}}}}}}"#);
+    let args = ["--namespace=kube-system", "patch", "daemonset", "coredns"];
+    let patch = ["--type=merge", "--patch", &patch];
+    lab::output_of(cluster().kubectl().args(args).args(patch))
+}
+
+/// Waits until the condition `Ready` of all nodes is this.
+async fn await_nodes(ready: &str) {
+    let what = format!("--for=condition=Ready={ready}");
+    lab::kubectl(&["wait", &what, "nodes", "--all", "--timeout=180s"]).await;
+}
+
+fn switch_on() -> Result<(), ClusterError> {
+    cluster().nodes().try_for_each(|node| node.power_on())
 }

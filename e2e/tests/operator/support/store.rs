@@ -201,6 +201,15 @@ pub(crate) fn is_ready_pod(pod: &Value) -> bool {
     !is_leaving && condition(pod, "Ready").is_some_and(|it| it["status"] == "True")
 }
 
+/// How often the containers of a pod have been started anew.
+pub(crate) fn restarts(pod: &Value) -> u64 {
+    let containers = pod["status"]["containerStatuses"].as_array();
+    let containers = containers.into_iter().flatten();
+    containers
+        .map(|it| it["restartCount"].as_u64().unwrap())
+        .sum()
+}
+
 /// The name of an object.
 pub(crate) fn name_of(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap()

@@ -25,14 +25,26 @@ pub struct MemberStatus {
     pub healthy: bool,
     /// How far it is behind the primary, to the second; `None` without a primary.
     pub lag: Option<Duration>,
+    /// Whether it has something of the present primary's reign: a primary of before that has come
+    /// back says `SECONDARY` until it finds out that it has to take back what nobody else has.
+    pub follows: bool,
+}
+
+/// How far a member is.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    /// The second of the last operation that it has applied.
+    second: u32,
+    /// The term of that operation.
+    term: i64,
 }
 
 impl SetStatus {
     /// Whether there is one primary and all others follow it.
     pub fn is_healthy(&self) -> bool {
         let count = |state| {
-            let members = self.members.iter();
-            members.filter(|it| it.healthy && it.state == state).count()
+            let is_so = |it: &&MemberStatus| it.healthy && it.follows && it.state == state;
+            self.members.iter().filter(is_so).count()
         };
         count("PRIMARY") == 1 && count("SECONDARY") + 1 == self.members.len()
     }
@@ -43,7 +55,7 @@ impl SetStatus {
     pub(crate) fn read(answers: &[Document]) -> Option<Self> {
         let is_primary = |it: &&Document| it.get_i32("myState").is_ok_and(|it| it == PRIMARY);
         let best = answers.iter().find(is_primary).or(answers.first())?;
-        let own: HashMap<&str, u32> = answers.iter().filter_map(own_progress).collect();
+        let own: HashMap<&str, Progress> = answers.iter().filter_map(own_progress).collect();
         let progress = |row: &Document| {
             let own = own.get(name(row)).copied();
             own.or_else(|| applied(row))
@@ -55,9 +67,13 @@ impl SetStatus {
             host: name(row).to_owned(),
             state: state(row).to_owned(),
             healthy: row.get_f64("health").is_ok_and(|it| it > 0.0),
-            lag: newest
+            lag: newest.zip(progress(row)).map(|(newest, at)| {
+                let seconds = newest.second.saturating_sub(at.second);
+                Duration::from_secs(seconds.into())
+            }),
+            follows: newest
                 .zip(progress(row))
-                .map(|(newest, at)| Duration::from_secs(newest.saturating_sub(at).into())),
+                .is_some_and(|(newest, at)| newest.term == at.term),
         });
         Some(Self {
             members: members.collect(),
@@ -70,7 +86,7 @@ fn rows(answer: &Document) -> impl Iterator<Item = &Document> {
     rows.filter_map(Bson::as_document)
 }
 
-fn own_progress(answer: &Document) -> Option<(&str, u32)> {
+fn own_progress(answer: &Document) -> Option<(&str, Progress)> {
     let own = rows(answer).find(|row| row.get_bool("self").unwrap_or(false))?;
     Some((name(own), applied(own)?))
 }
@@ -83,10 +99,12 @@ fn state(row: &Document) -> &str {
     row.get_str("stateStr").unwrap_or_default()
 }
 
-/// The second of the last operation that the member has applied.
-fn applied(row: &Document) -> Option<u32> {
+fn applied(row: &Document) -> Option<Progress> {
     let optime = row.get_document("optime").ok()?;
-    Some(optime.get_timestamp("ts").ok()?.time)
+    Some(Progress {
+        second: optime.get_timestamp("ts").ok()?.time,
+        term: optime.get_i64("t").ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +115,8 @@ mod tests {
 
     fn row(host: &str, (state, health, time): (&str, f64, u32)) -> Document {
         let ts = Timestamp { time, increment: 1 };
-        doc! {"name": host, "stateStr": state, "health": health, "optime": {"ts": ts}}
+        let optime = doc! {"ts": ts, "t": 1_i64};
+        doc! {"name": host, "stateStr": state, "health": health, "optime": optime}
     }
 
     fn answer(rows: [(&str, f64, u32); 3]) -> Document {
@@ -122,6 +141,23 @@ mod tests {
         assert!(!status([secondary, secondary, secondary]).is_healthy());
         assert!(!status([primary, secondary, ("RECOVERING", 1.0, 9)]).is_healthy());
         assert!(!status([primary, secondary, ("SECONDARY", 0.0, 9)]).is_healthy());
+    }
+
+    #[test]
+    fn a_primary_of_before_follows_when_it_has_something_of_the_new_reign() {
+        let primary = ("PRIMARY", 1.0, 9);
+        let secondary = ("SECONDARY", 1.0, 9);
+        let mut answer = answer([primary, secondary, secondary]);
+        let mut of_before = row("c", secondary);
+        of_before
+            .get_document_mut("optime")
+            .unwrap()
+            .insert("t", 0_i64);
+        answer.get_array_mut("members").unwrap()[2] = of_before.into();
+        let status = SetStatus::read(&[answer]).unwrap();
+        let follows: Vec<bool> = status.members.iter().map(|it| it.follows).collect();
+        assert_eq!(follows, [true, true, false]);
+        assert!(!status.is_healthy());
     }
 
     #[test]

@@ -248,7 +248,7 @@ async fn while_it_is_paused_nothing_is_written_but_the_status() {
 
 #[tokio::test]
 async fn an_object_that_the_rules_refuse_is_never_stored() {
-    let place = Place::new("refused").await;
+    let place = Place::new("invalid-object").await;
     let store = json!({
         "apiVersion": "sessionstore.dev/v1alpha1",
         "kind": "SessionStore",

@@ -132,6 +132,53 @@ impl Ports {
     }
 }
 
+/// Who asks.
+struct People {
+    strangers: Vec<Stranger>,
+    scraper: Stranger,
+    /// A process of the API, and one of a member.
+    api: Pid,
+    member: Pid,
+}
+
+impl People {
+    /// The ways that are open and should not be, and those that should be and are not.
+    async fn wrong_ways(&self, ports: &Ports, service: &String) -> String {
+        let mut wrong = String::new();
+        let mut check = |who: &str, url: &str, allowed: bool, answer: Result<String, String>| {
+            if answer.is_ok() != allowed {
+                writeln!(wrong, "{who} asks {url}: {answer:?}").unwrap();
+            }
+        };
+        for stranger in &self.strangers {
+            let who = &stranger.namespace;
+            for url in ports.members.iter().chain(&ports.admin) {
+                check(who, url, false, stranger.asks(url).await);
+            }
+            for url in ports.api.iter().chain([service]) {
+                check(who, url, true, stranger.asks(url).await);
+            }
+        }
+        for url in &ports.admin {
+            check("the scraper", url, true, self.scraper.asks(url).await);
+        }
+        for url in &ports.members {
+            check("the scraper", url, false, self.scraper.asks(url).await);
+        }
+        for url in &ports.members {
+            check("the API", url, true, from_inside(self.api, url));
+        }
+        // Members talk to members, and to nobody else.
+        for url in &ports.members {
+            check("a member", url, true, from_inside(self.member, url));
+        }
+        for url in &ports.api {
+            check("a member", url, false, from_inside(self.member, url));
+        }
+        wrong
+    }
+}
+
 #[tokio::test]
 async fn strangers_reach_the_api_alone_and_the_parts_of_a_store_what_they_need() {
     let place = Place::beside_others("network").await;
@@ -151,43 +198,24 @@ async fn strangers_reach_the_api_alone_and_the_parts_of_a_store_what_they_need()
     store.await_whole().await;
     Kept::write(&store).await.assert_there(&store).await;
 
-    let ports = Ports::of(&store).await;
-    let mut wrong = String::new();
-    let mut check = |who: &str, url: &str, allowed: bool, answer: Result<String, String>| {
-        if answer.is_ok() != allowed {
-            writeln!(wrong, "{who} asks {url}: {answer:?}").unwrap();
-        }
+    let people = People {
+        strangers: strangers.into(),
+        scraper,
+        api: process_of(&store, Part::Api, "sessionstore").await,
+        member: process_of(&store, Part::Members, "mongod").await,
     };
-    for stranger in &strangers {
-        let who = &stranger.namespace;
-        for url in ports.members.iter().chain(&ports.admin) {
-            check(who, url, false, stranger.asks(url).await);
+    let ports = Ports::of(&store).await;
+    let service = format!(
+        "http://voice-api.{}.svc/v1/sessions?limit=1",
+        place.namespace
+    );
+    // Policies come into force a moment after the pods that they are about.
+    eventually("every way is open or closed as it is to be", async || {
+        let wrong = people.wrong_ways(&ports, &service).await;
+        if !wrong.is_empty() {
+            eprintln!("{wrong}");
         }
-        let service = format!(
-            "http://voice-api.{}.svc/v1/sessions?limit=1",
-            place.namespace
-        );
-        for url in ports.api.iter().chain([&service]) {
-            check(who, url, true, stranger.asks(url).await);
-        }
-    }
-    for url in &ports.admin {
-        check("the scraper", url, true, scraper.asks(url).await);
-    }
-    for url in &ports.members {
-        check("the scraper", url, false, scraper.asks(url).await);
-    }
-    let api = process_of(&store, Part::Api, "sessionstore").await;
-    for url in &ports.members {
-        check("the API", url, true, from_inside(api, url));
-    }
-    // Members talk to members, and to nobody else.
-    let member = process_of(&store, Part::Members, "mongod").await;
-    for url in &ports.members {
-        check("a member", url, true, from_inside(member, url));
-    }
-    for url in &ports.api {
-        check("a member", url, false, from_inside(member, url));
-    }
-    assert!(wrong.is_empty(), "{wrong}");
+        wrong.is_empty().then_some(())
+    })
+    .await;
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sessionstore_e2e::{client::Api, target::Target};
+use tokio::net::TcpStream;
 
 use super::{
     lab::{self, cluster},
@@ -181,11 +182,17 @@ impl Store {
         let port = &service["spec"]["ports"][0];
         assert_eq!(port["name"], "http");
         let port = port["nodePort"].as_u64().expect("the type is NodePort");
-        let address = |number: &usize| cluster().node(*number).address();
-        nodes
-            .iter()
-            .map(|number| format!("http://{}:{port}", address(number)))
-            .collect()
+        let mut urls = Vec::new();
+        for number in nodes {
+            let address = format!("{}:{port}", cluster().node(*number).address());
+            // A node hears of pods that are ready a moment after everybody else.
+            eventually("the node's port leads to the API", async || {
+                TcpStream::connect(&address).await.ok()
+            })
+            .await;
+            urls.push(format!("http://{address}"));
+        }
+        urls
     }
 }
 

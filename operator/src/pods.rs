@@ -107,11 +107,17 @@ impl<'a> Pods<'a> {
         Ok(())
     }
 
-    /// Sets the readiness gate of a pod.
+    /// Sets the readiness gate of the pod with this uid: one that has come in its place meanwhile has
+    /// yet to show that it takes part.
     ///
     /// # Errors
     /// The API server refused or could not be reached, or another process leads.
-    pub async fn set_gate(&self, ordinal: usize, is_ready: bool) -> Result<(), PodError> {
+    pub async fn set_gate(
+        &self,
+        ordinal: usize,
+        uid: &str,
+        is_ready: bool,
+    ) -> Result<(), PodError> {
         self.leadership.check()?;
         let name = self.owner.pod(ordinal);
         let (status, reason) = if is_ready {
@@ -120,12 +126,17 @@ impl<'a> Pods<'a> {
             ("False", "NotCaughtUp")
         };
         let now = jiff::Timestamp::now();
-        let patch = json!({"status": {"conditions": [{
+        let condition = json!({
             "type": READINESS_GATE,
             "status": status,
             "reason": reason,
             "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        }]}});
+        });
+        // Another uid makes it a conflict, as kubelets have it too.
+        let patch = json!({
+            "metadata": {"uid": uid},
+            "status": {"conditions": [condition]},
+        });
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()

@@ -1,7 +1,4 @@
 //! `status`: what the operator has seen and made of it.
-//!
-//! It is written by merge patches, so what is not given is written as `null`: that takes away what
-//! was there.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
@@ -14,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct SessionStoreStatus {
     /// The `metadata.generation` that this status is about. While it is less than that of the
     /// resource, the latest change of the spec has not been looked at yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// What holds and what does not, one entry a type. `Ready` sums up: the store serves as the
     /// spec wants it. `Reconciling` is there while something is being changed, `Stalled` when a
@@ -22,10 +20,13 @@ pub struct SessionStoreStatus {
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
     /// The replica set, as it was last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb: Option<MongodbStatus>,
     /// The API, as it was last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiStatus>,
     /// What counts for fields that the spec leaves out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved: Option<ResolvedValues>,
 }
 
@@ -35,8 +36,10 @@ pub struct SessionStoreStatus {
 pub struct MongodbStatus {
     /// How many members are ready, of those that are wanted, such as `3/3`; `external` for a
     /// replica set that the operator does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub members_ready: Option<String>,
     /// The name of the member that takes the writes. Not given while there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub primary: Option<String>,
     /// The members, in the order of their names.
     #[serde(default)]
@@ -44,12 +47,15 @@ pub struct MongodbStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub members: Vec<MemberStatus>,
     /// The version of MongoDB that the primary runs, such as 8.0.4.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The version whose features may be used and whose data files can be read back, such as 8.0.
     /// It lags behind `version` after an upgrade.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub feature_compatibility_version: Option<String>,
     /// The id that the replica set was given when it was initiated. A member with another one
     /// belongs to another replica set.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replica_set_id: Option<String>,
 }
 
@@ -67,6 +73,7 @@ pub struct MemberStatus {
     pub health: i32,
     /// By how many seconds the member is behind the primary. Given only while it has not caught
     /// up; the metrics have the lag at any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub optime_lag_seconds: Option<i64>,
 }
 
@@ -75,8 +82,10 @@ pub struct MemberStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ApiStatus {
     /// Where the API answers inside the cluster, such as `http://voice.default.svc:8080`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// How many pods are ready, of those that are wanted, such as `2/2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas_ready: Option<String>,
     /// How many pods there are.
     #[serde(default)]
@@ -86,6 +95,7 @@ pub struct ApiStatus {
     pub ready_replicas: i32,
     /// The labels of the pods, in the form of a selector, such as
     /// `app.kubernetes.io/instance=voice`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
 }
 
@@ -94,12 +104,16 @@ pub struct ApiStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ResolvedValues {
     /// The number of members. Not given for an external MongoDB.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<i32>,
     /// The image of mongod. Not given for an external MongoDB.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mongodb_image: Option<String>,
     /// The number of pods of the API. Not given while it follows the load.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
     /// The image of the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub api_image: Option<String>,
 }
 

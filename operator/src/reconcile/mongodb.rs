@@ -205,8 +205,9 @@ impl Context {
             .enumerate()
         {
             let pod = members::pod(owner, &view.world.pods, ordinal);
-            if pod.is_some_and(|pod| !members::has_gate(pod, is_ready)) {
-                pods.set_gate(ordinal, is_ready).await?;
+            if let Some(pod) = pod.filter(|pod| !members::has_gate(pod, is_ready)) {
+                let uid = pod.uid().unwrap_or_default();
+                pods.set_gate(ordinal, &uid, is_ready).await?;
             }
         }
         Ok(again)

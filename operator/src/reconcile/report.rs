@@ -1,13 +1,14 @@
 //! Says what was found: in the status, in Events when something begins or ends, in the log.
 
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, PatchOperation, TestOperation};
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::apply::Conflict;
@@ -44,7 +45,11 @@ impl Context {
         let events = transitions(before.as_ref(), &after);
         let written = self
             .api(store)
-            .patch_status(&store.name_any(), &writer(), &whole(&after))
+            .patch_status(
+                &store.name_any(),
+                &writer(),
+                &whole(&store.metadata, json!(after)),
+            )
             .await
             .map_err(ReconcileError::Status)?;
         memory.status = Some(Written {
@@ -107,7 +112,8 @@ impl Context {
         let before = &found.data["status"];
         let after = unreadable_status(before, unreadable.metadata.generation, &message, &now);
         if *before != after {
-            match api.patch_status(name, &writer(), &whole(&after)).await {
+            let patch = whole(&found.metadata, after);
+            match api.patch_status(name, &writer(), &patch).await {
                 // So wrong that a rule of the definition cannot be asked, which the API server takes
                 // for a refusal. Then the Event is all that tells.
                 Err(kube::Error::Api(status)) if status.is_invalid() => {
@@ -180,10 +186,20 @@ impl Context {
     }
 }
 
-/// The status as it is to be, whatever it is now. No server-side apply: that has to understand all
-/// of the resource, and fails for one that cannot be read. Nobody shares the status anyway.
-fn whole(status: &impl Serialize) -> Patch<Value> {
-    Patch::Merge(json!({"status": status}))
+/// The status as it is to be, whatever it is now, but not that of another resource of the same name
+/// that has come meanwhile. No server-side apply: that has to understand all of the resource, and
+/// fails for one that cannot be read. Nobody shares the status anyway.
+fn whole(of: &ObjectMeta, status: Value) -> Patch<Value> {
+    Patch::Json(json_patch::Patch(vec![
+        PatchOperation::Test(TestOperation {
+            path: PointerBuf::from_tokens(["metadata", "uid"]),
+            value: json!(of.uid),
+        }),
+        PatchOperation::Add(AddOperation {
+            path: PointerBuf::from_tokens(["status"]),
+            value: status,
+        }),
+    ]))
 }
 
 fn writer() -> PatchParams {

@@ -13,6 +13,7 @@ mod deny;
 mod deployment;
 mod dev;
 mod dialogues;
+mod failures;
 mod generate;
 mod kubernetes;
 mod mongo;

@@ -3,7 +3,7 @@
 //! What a step does lives in the file of its subject; here is only the order and the count.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use crate::{
     cargo::{self, cargo},
     chaos, chart, deny, deployment,
     dialogues::{self, Backend},
+    failures::Failures,
     generate, kubernetes, process, schemathesis, sim,
     tally::Tally,
 };
@@ -28,7 +29,8 @@ use crate::{
 /// `--no-kubernetes` is done in half of it.
 ///
 /// Every step runs even when one before it failed. The last line sums up all tests; a step that
-/// is no cargo test counts as one. The exit code is 0 only if nothing failed.
+/// is no cargo test counts as one. What failed is told again right before it. The exit code is 0 only
+/// if nothing failed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only what needs nothing but Rust: fmt, clippy, test
@@ -101,6 +103,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let suite = Suite {
         seeds: args.seeds,
         server: OnceCell::new(),
+        failures: RefCell::default(),
     };
     let steps: Vec<Step> = plan(args).collect();
     let needs_kubernetes = steps.iter().any(|step| ON_KUBERNETES.contains(step));
@@ -110,7 +113,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let reports: Vec<Report> = steps.into_iter().map(|step| suite.report(step)).collect();
     drop(ahead);
-    println!("\n{}", summary(&reports));
+    println!("\n{}\n{}", suite.failures.borrow(), summary(&reports));
     let total = total(&reports);
     println!("{total}");
     if total.is_good() {
@@ -141,6 +144,7 @@ struct Suite {
     seeds: u32,
     /// The binary of the service, built by the first step that needs it; `None` if that failed.
     server: OnceCell<Option<PathBuf>>,
+    failures: RefCell<Failures>,
 }
 
 impl Suite {
@@ -169,7 +173,7 @@ impl Suite {
             Step::Chart => one(chart::check()),
             Step::Test => self.workspace_tests(),
             Step::ContractMongodb => self.contract_on_mongodb(),
-            Step::Sim => count(&mut sim::simulation(Some(self.seeds), None)),
+            Step::Sim => self.count(&mut sim::simulation(Some(self.seeds), None)),
             Step::Chaos => self.with_server(chaos::check),
             Step::Dialogues => {
                 self.with_server(|server| dialogues::verify(server, Backend::Embedded))
@@ -179,14 +183,14 @@ impl Suite {
             }
             Step::Schemathesis => self.with_server(schemathesis::check),
             Step::Deny => one(deny::check(deny::Advisories::Skip)),
-            Step::OperatorApi => count(
+            Step::OperatorApi => self.count(
                 cargo(["test", "--workspace", "--test", "api"])
                     // They wait more than they compute.
                     .args(["--", "--test-threads=4"]),
             ),
-            Step::Cluster => count(&mut cargo(["test", "--workspace", "--test", "cluster"])),
+            Step::Cluster => self.count(&mut cargo(["test", "--workspace", "--test", "cluster"])),
             Step::Operator => match self.server() {
-                Some(server) => kubernetes::operator(server, count),
+                Some(server) => kubernetes::operator(server, |tests| self.count(tests)),
                 None => Ok(Tally::SKIPPED),
             },
         }
@@ -197,12 +201,12 @@ impl Suite {
             return Ok(Tally::FAILED);
         };
         let tests = cargo(["test", "--workspace", "--no-fail-fast"]);
-        count(&mut cargo::with_server(tests, server))
+        self.count(&mut cargo::with_server(tests, server))
     }
 
     fn contract_on_mongodb(&self) -> anyhow::Result<Tally> {
         match self.server() {
-            Some(server) => deployment::contract(server, count),
+            Some(server) => deployment::contract(server, |tests| self.count(tests)),
             None => Ok(Tally::SKIPPED),
         }
     }
@@ -213,6 +217,17 @@ impl Suite {
             Some(server) => one(step(server)),
             None => Ok(Tally::SKIPPED),
         }
+    }
+
+    /// Runs cargo's test runner and counts what it reports.
+    fn count(&self, tests: &mut Command) -> anyhow::Result<Tally> {
+        let mut tally = Tally::default();
+        let mut failures = self.failures.borrow_mut();
+        let status = process::tee(tests, |line| {
+            tally.read(line);
+            failures.read(line);
+        })?;
+        Ok(tally.settle(status.success()))
     }
 
     fn server(&self) -> Option<&Path> {
@@ -238,13 +253,6 @@ fn clippy() -> anyhow::Result<()> {
 /// Counts a step that is no cargo test as one.
 fn one(outcome: anyhow::Result<()>) -> anyhow::Result<Tally> {
     outcome.map(|()| Tally::PASSED)
-}
-
-/// Runs cargo's test runner and counts what it reports.
-fn count(tests: &mut Command) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
-    let status = process::tee(tests, |line| tally.read(line))?;
-    Ok(tally.settle(status.success()))
 }
 
 fn total(reports: &[Report]) -> Tally {

@@ -8,7 +8,10 @@ use std::{
 
 use sessionstore_cluster::{Cluster, Options};
 
-use crate::{cargo::cargo, cluster};
+use crate::{
+    cargo::{self, cargo},
+    cluster,
+};
 
 /// Not that of `cargo xtask cluster`, which may be somebody's: if that runs, this says so and leaves
 /// it alone, since there can be one cluster with nodes on a machine.
@@ -23,7 +26,10 @@ pub(crate) fn operator<T>(
     let folder = Cluster::default_folder()?.with_file_name(FOLDER);
     let mut times = Times::default();
     let outcome = tested(server, &folder, &mut times, |folder| {
-        let mut tests = cargo(["test", "--workspace", "--test", "operator"]);
+        let tests = cargo(["test", "--workspace", "--test", "operator"]);
+        let mut tests = cargo::with_server(tests, server);
+        // All are there at once, and take their turns by themselves.
+        tests.args(["--", "--test-threads=64"]);
         run(tests.env("SESSIONSTORE_E2E_CLUSTER", folder))
     });
     let down = times.of("down", || Cluster::down(&folder));

@@ -55,9 +55,10 @@ async fn await_other_primary(store: &Store, before: &str) {
     .await;
 }
 
-#[tokio::test]
-async fn the_primary_s_node_loses_its_power_and_nothing_is_lost() {
-    let place = Place::alone("power").await;
+/// The primary's node is struck by `blow` under load, until it counts as lost and another member
+/// leads; then `cure` brings it back.
+async fn strike(place: &str, blow: impl FnOnce(Node<'_>), cure: impl FnOnce(Node<'_>)) {
+    let place = Place::alone(place).await;
     let store = place.store("voice", &specs::members(3)).await;
     store.await_whole().await;
     let primary = store.primary().await;
@@ -66,12 +67,12 @@ async fn the_primary_s_node_loses_its_power_and_nothing_is_lost() {
     };
     let load = Load::start_by(&store, &hurt.others()).await;
 
-    hurt.node().power_off().unwrap();
+    blow(hurt.node());
     load.go_on().await;
     hurt.await_lost().await;
     await_other_primary(&store, &primary).await;
     load.go_on().await;
-    hurt.node().power_on().unwrap();
+    cure(hurt.node());
     cluster().await_ready().unwrap();
     store.await_whole().await;
     operator::await_ready(2).await;
@@ -80,25 +81,13 @@ async fn the_primary_s_node_loses_its_power_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn the_primary_s_node_is_cut_off_and_nothing_is_lost() {
-    let place = Place::alone("cut").await;
-    let store = place.store("voice", &specs::members(3)).await;
-    store.await_whole().await;
-    let primary = store.primary().await;
-    let hurt = Hurt {
-        number: store.node_of(&primary).await,
-    };
-    let load = Load::start_by(&store, &hurt.others()).await;
+async fn the_primary_s_node_loses_its_power_and_nothing_is_lost() {
+    let on = |node: Node<'_>| node.power_on().unwrap();
+    strike("power", |node| node.power_off().unwrap(), on).await;
+}
 
-    hurt.node().cut().unwrap();
-    load.go_on().await;
-    hurt.await_lost().await;
-    await_other_primary(&store, &primary).await;
-    load.go_on().await;
-    hurt.node().heal().unwrap();
-    cluster().await_ready().unwrap();
-    store.await_whole().await;
-    operator::await_ready(2).await;
-    load.go_on().await;
-    load.stop(&store).await;
+#[tokio::test]
+async fn the_primary_s_node_is_cut_off_and_nothing_is_lost() {
+    let heal = |node: Node<'_>| node.heal().unwrap();
+    strike("cut", |node| node.cut().unwrap(), heal).await;
 }

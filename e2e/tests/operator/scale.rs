@@ -1,10 +1,15 @@
 //! More members and fewer, and new pods of the API, while clients write and read.
 
 use serde_json::json;
+use sessionstore_cluster::Image;
+use sessionstore_e2e::binary;
 
 use crate::{
     Load, Place, specs,
-    support::store::{Part, Store, name_of},
+    support::{
+        lab::cluster,
+        store::{Part, Store, name_of},
+    },
 };
 
 /// The names of the members that the status tells of.
@@ -42,18 +47,29 @@ async fn members_come_and_go_and_the_api_is_rolled_without_a_client_error() {
     load.go_on().await;
     load.stop(&store).await.assert_no_error();
 
-    let pods = store.pods(Part::Api).await;
-    let load = Load::start(&store).await;
-    store
-        .change(&json!({"api": {"log": "info,sessionstore=debug"}}))
-        .await;
+    roll_to(&store, next_image().await).await;
+}
+
+/// Lets the API run another image under load: every pod is a new one, and nobody meets an error.
+async fn roll_to(store: &Store, image: String) {
+    let before = store.pods(Part::Api).await;
+    let load = Load::start(store).await;
+    store.change(&json!({"api": {"image": image}})).await;
     store.await_whole().await;
     load.go_on().await;
-    load.stop(&store).await.assert_no_error();
-    let rolled = store.pods(Part::Api).await;
-    assert!(
-        rolled
-            .iter()
-            .all(|new| pods.iter().all(|old| name_of(old) != name_of(new)))
-    );
+    load.stop(store).await.assert_no_error();
+    for pod in store.pods(Part::Api).await {
+        assert!(before.iter().all(|old| name_of(old) != name_of(&pod)));
+        assert_eq!(pod["spec"]["containers"][0]["image"], image);
+    }
+    assert_eq!(store.status("/resolved/apiImage").await, image);
+}
+
+/// An image of the service under a tag that no pod runs yet, on all nodes.
+async fn next_image() -> String {
+    let load = || {
+        let image = Image::service(binary::path()).unwrap().tagged("next");
+        cluster().load(&image).unwrap().name
+    };
+    tokio::task::spawn_blocking(load).await.unwrap()
 }

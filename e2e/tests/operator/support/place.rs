@@ -1,9 +1,9 @@
 //! A namespace for a test, and its turn on the cluster.
 
-use std::thread;
+use std::{sync::LazyLock, thread};
 
 use serde_json::Value;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit, watch};
 
 use super::{
     audit,
@@ -14,8 +14,28 @@ use super::{
 /// Those that hurt nobody share it; one that hurts nodes or the operator has it for itself.
 static TURN: RwLock<()> = RwLock::const_new(());
 
-/// As many as two cores carry.
-static SEATS: Semaphore = Semaphore::const_new(2);
+/// As many as two cores carry: they wait more than they compute.
+static SEATS: Semaphore = Semaphore::const_new(3);
+
+/// How many of those that share run or are about to. They go first: one that has the cluster for
+/// itself in between would keep all seats but one empty before it and after it.
+static SHARING: LazyLock<watch::Sender<usize>> = LazyLock::new(watch::Sender::default);
+
+/// One of those that share, from the moment it is there.
+struct Sharing;
+
+impl Sharing {
+    fn begin() -> Self {
+        SHARING.send_modify(|count| *count += 1);
+        Self
+    }
+}
+
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        SHARING.send_modify(|count| *count -= 1);
+    }
+}
 
 /// A namespace of its own for a test. It goes, with all that is in it, when this is dropped.
 pub(crate) struct Place {
@@ -29,6 +49,7 @@ enum Turn {
     Shared {
         _turn: RwLockReadGuard<'static, ()>,
         _seat: SemaphorePermit<'static>,
+        _sharing: Sharing,
     },
     Alone {
         _turn: RwLockWriteGuard<'static, ()>,
@@ -38,19 +59,26 @@ enum Turn {
 impl Place {
     /// For a test that hurts nothing but what it has made.
     pub(crate) async fn beside_others(name: &str) -> Self {
+        let sharing = Sharing::begin();
         let turn = Turn::Shared {
             _turn: TURN.read().await,
             _seat: SEATS.acquire().await.unwrap(),
+            _sharing: sharing,
         };
         Self::make(name, turn).await
     }
 
     /// For a test that hurts nodes or the operator, or needs the whole machine.
     pub(crate) async fn alone(name: &str) -> Self {
-        let turn = Turn::Alone {
-            _turn: TURN.write().await,
+        let mut sharing = SHARING.subscribe();
+        let turn = loop {
+            sharing.wait_for(|count| *count == 0).await.unwrap();
+            let turn = TURN.write().await;
+            if *sharing.borrow() == 0 {
+                break turn;
+            }
         };
-        Self::make(name, turn).await
+        Self::make(name, Turn::Alone { _turn: turn }).await
     }
 
     async fn make(name: &str, turn: Turn) -> Self {

@@ -92,6 +92,15 @@ impl Image {
         Ok(image)
     }
 
+    /// The same under another tag, as the next version of it would come.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        let end = self.name.rfind(':').unwrap_or(self.name.len());
+        self.name.truncate(end);
+        self.name = format!("{}:{tag}", self.name);
+        self
+    }
+
     /// Its name and tag, as a pod asks for it.
     pub fn name(&self) -> &str {
         &self.name

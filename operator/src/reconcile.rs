@@ -100,6 +100,7 @@ impl ReconcileError {
             Self::Apply(ApplyError::Taken(_)) => "NameTaken",
             Self::Apply(ApplyError::Earlier(_)) => "WaitingForDeletion",
             Self::Apply(ApplyError::Invalid { .. }) => "ObjectInvalid",
+            Self::Apply(ApplyError::NamespaceTerminating) => "NamespaceTerminating",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
             Self::Pod(PodError::Api { .. }) => "PodFailed",
@@ -131,6 +132,11 @@ impl ReconcileError {
     /// administrators take for invalid is in policies of their own.
     fn look_again(&self) -> Option<Duration> {
         matches!(self, Self::Apply(_)).then_some(WHILE_REFUSED)
+    }
+
+    /// Whether it is about to go, which is seen.
+    fn is_leaving(&self) -> bool {
+        matches!(self, Self::Apply(ApplyError::NamespaceTerminating))
     }
 
     fn is_not_leading(&self) -> bool {
@@ -165,6 +171,10 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
         Ok(again) => {
             memory.failures = 0;
             again
+        }
+        Err(error) if error.is_leaving() => {
+            tracing::debug!(%error, "nothing is to be done any more");
+            None
         }
         Err(error) if error.is_stalled() => {
             tracing::warn!(%error, "nothing can be done before that is changed");

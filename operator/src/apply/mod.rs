@@ -11,6 +11,7 @@ use kube::Client;
 use kube::api::{
     Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective,
 };
+use kube::core::Status;
 use serde_json::json;
 use thiserror::Error;
 
@@ -55,6 +56,9 @@ pub enum ApplyError {
         /// What is wrong with it, in the words of the API server.
         message: String,
     },
+    /// Nothing can be made any more where all is about to go.
+    #[error("the namespace is being deleted, and this SessionStore with it")]
+    NamespaceTerminating,
     /// The API server refused or could not be reached.
     #[error("cannot {verb} the {kind} {name}: {source}", kind = .key.kind.name(), name = .key.name)]
     Api {
@@ -203,6 +207,7 @@ impl<'a> Applier<'a> {
                 key: Key::of(object),
                 message: status.message.clone(),
             },
+            kube::Error::Api(status) if is_terminating(&status) => ApplyError::NamespaceTerminating,
             source => failed("apply", object, source),
         })?;
         applied.note(object, before, &live, clock::now());
@@ -274,10 +279,43 @@ impl<'a> Applier<'a> {
     }
 }
 
+/// Whether it was refused because its namespace is being deleted (`NamespaceTerminatingCause` in
+/// `k8s.io/api/core/v1`).
+fn is_terminating(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|it| &it.causes);
+    status.is_forbidden()
+        && causes
+            .into_iter()
+            .any(|it| it.reason == "NamespaceTerminating")
+}
+
 fn failed(verb: &'static str, object: &Object, source: kube::Error) -> ApplyError {
     ApplyError::Api {
         verb,
         key: Key::of(object),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forbidden(cause: &str) -> Status {
+        serde_json::from_value(json!({
+            "status": "Failure",
+            "code": 403,
+            "reason": "Forbidden",
+            "message": "forbidden",
+            "details": {"causes": [{"reason": cause, "message": "m", "field": "metadata.namespace"}]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_namespace_that_is_being_deleted_is_told_from_a_right_that_is_missing() {
+        assert!(is_terminating(&forbidden("NamespaceTerminating")));
+        assert!(!is_terminating(&forbidden("FieldValueForbidden")));
+        assert!(!is_terminating(&Status::default()));
     }
 }

@@ -43,15 +43,13 @@ impl Context {
         }
         self.leadership.check()?;
         let events = transitions(before.as_ref(), &after);
-        let written = self
-            .api(store)
-            .patch_status(
-                &store.name_any(),
-                &writer(),
-                &whole(&store.metadata, json!(after)),
-            )
-            .await
-            .map_err(ReconcileError::Status)?;
+        let patch = whole(&store.metadata, json!(after));
+        let api = self.api(store);
+        let written = match api.patch_status(&store.name_any(), &writer(), &patch).await {
+            // Deleted meanwhile, which is seen.
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+            written => written.map_err(ReconcileError::Status)?,
+        };
         memory.status = Some(Written {
             version: written.resource_version().unwrap_or_default(),
             status: after,

@@ -36,8 +36,11 @@ pub(super) fn is_removed(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
 /// which it still is a member, it could later help to elect somebody by that one, together with
 /// others who have lost their volumes and with them all knowledge of newer ones.
 pub(super) fn may_go(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
-    let host = &picture.desired.hosts[ordinal];
-    let member = &picture.observed.members[ordinal];
+    let host = picture.desired.hosts.get(ordinal);
+    let (Some(host), Some(member)) = (host, picture.observed.members.get(ordinal)) else {
+        // Beyond all that could be members: somebody has scaled the StatefulSet by hand.
+        return true;
+    };
     let knows = match &member.answer {
         Answer::NotInitiated => true,
         Answer::Removed(Some(config)) => !config.lists(host),

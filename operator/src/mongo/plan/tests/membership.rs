@@ -239,3 +239,11 @@ fn a_member_that_cannot_learn_that_it_was_removed_is_started_again() {
         "{restarted:?}"
     );
 }
+
+#[test]
+fn pods_that_nobody_can_need_go_again_and_hold_nothing_up() {
+    let mut scene = Scene::growing(3, 3);
+    scene.observed.replicas = 9;
+    assert_eq!(scene.next(), Next::Done);
+    assert_eq!(replicas(&scene.desired, &scene.observed), 3);
+}

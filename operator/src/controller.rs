@@ -35,7 +35,10 @@ pub async fn run(context: Arc<Context>, concurrency: u16, stop: CancellationToke
             queue.map(Ok::<_, Infallible>),
             Config::default().concurrency(concurrency),
         );
-        results.for_each(move |result| note(result, context.clone()))
+        results.for_each(move |result| {
+            note(result, &context);
+            std::future::ready(())
+        })
     });
     futures::future::join_all(controllers).await;
 }
@@ -67,12 +70,9 @@ fn queue(
     stream::iter(all).chain(later.flatten())
 }
 
-async fn note(
-    result: Result<(Target, Action), Error<Infallible, Infallible>>,
-    context: Arc<Context>,
-) {
+fn note(result: Result<(Target, Action), Error<Infallible, Infallible>>, context: &Arc<Context>) {
     if let Err(Error::ObjectNotFound(gone)) = result {
         let gone = Target::new(&gone.name).within(gone.namespace.as_deref().unwrap_or_default());
-        context.forget(&gone).await;
+        context.forget(&gone);
     }
 }

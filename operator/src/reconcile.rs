@@ -5,9 +5,11 @@ mod mongodb;
 mod patience;
 mod report;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
@@ -15,7 +17,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 
-use crate::apply::{self, Applier, ApplyError, Count, Key, Scaled, backoff, version};
+use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, backoff, version};
 use crate::build::{self, Backend, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
@@ -86,6 +88,9 @@ pub enum ReconcileError {
     /// The status or an Event could not be written.
     #[error("cannot write the status: {0}")]
     Status(#[source] kube::Error),
+    /// A defect of the operator's.
+    #[error("the operator has failed, as its log says: please report it")]
+    Panicked,
     /// Another process leads by now.
     #[error(transparent)]
     NotLeading(#[from] NotLeader),
@@ -106,6 +111,7 @@ impl ReconcileError {
             Self::Pod(PodError::Api { .. }) => "PodFailed",
             Self::Act(ActError::Call(_)) => "MemberRefused",
             Self::Status(_) => "StatusFailed",
+            Self::Panicked => "OperatorFailed",
             Self::NotLeading(_)
             | Self::Act(ActError::NotLeading)
             | Self::Apply(ApplyError::NotLeading(_))
@@ -123,6 +129,7 @@ impl ReconcileError {
             | Self::Pod(_)
             | Self::Act(_)
             | Self::Status(_)
+            | Self::Panicked
             | Self::NotLeading(_) => false,
         }
     }
@@ -161,7 +168,9 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let mut memory = memory.lock().await;
     context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
-    let result = context.look(&target, &stored, &mut memory).await;
+    // What is wrong with one must not end the care for all.
+    let look = AssertUnwindSafe(context.look(&target, &stored, &mut memory)).catch_unwind();
+    let result = look.await.unwrap_or(Err(ReconcileError::Panicked));
     in_flight.finish(match &result {
         Ok(None) => Outcome::Unchanged,
         Ok(_) => Outcome::Progressed,
@@ -236,14 +245,19 @@ impl Context {
     }
 
     /// Forgets one that is gone, and says what it has left.
-    pub async fn forget(&self, target: &Target) {
+    pub fn forget(self: &Arc<Self>, target: &Target) {
         self.caches.release(target);
         self.metrics.queue.take(target);
         self.metrics.stores.forget(target);
         let Some(memory) = self.memories.forget(target) else {
             return;
         };
-        let memory = memory.lock().await;
+        let context = self.clone();
+        // Nobody waits for an Event: it may take as long as any call.
+        tokio::spawn(async move { context.tell_what_stays(&*memory.lock().await).await });
+    }
+
+    async fn tell_what_stays(&self, memory: &Memory) {
         let Some(desired) = &memory.desired else {
             return;
         };
@@ -268,9 +282,14 @@ impl Context {
         let world = World::read(&self.caches, &desired.owner);
         let stateful_set = world.stateful_set(&desired.owner)?;
         let deployment = world.deployment(&desired.owner)?;
-        findings.api = deployment
-            .as_ref()
-            .map(|it| api_findings(it, desired.api.scale));
+        let api = Key::new(Kind::Deployment, &desired.owner.part(Component::Api));
+        let look_at_api = |applied: &Applied| {
+            let newest = applied.generation(&api);
+            deployment
+                .as_ref()
+                .map(|it| ApiFindings::of(it, desired.api.scale, newest))
+        };
+        findings.api = look_at_api(&memory.applied);
         match &desired.mongodb {
             Mongodb::External(secret) => {
                 let digest =
@@ -289,6 +308,7 @@ impl Context {
                         store,
                     )
                     .await?;
+                findings.api = look_at_api(&memory.applied);
                 findings.mongodb = Some(MongodbFindings::External);
                 Ok(again)
             }
@@ -314,6 +334,7 @@ impl Context {
                         store,
                     )
                     .await?;
+                findings.api = look_at_api(&memory.applied);
                 let Some(stateful_set) = stateful_set else {
                     // The next look has it, and all pods are on their way by then.
                     self.tell_adopted(store, &adopted).await;
@@ -431,20 +452,4 @@ fn adopted(store: &SessionStore, owner: &Owner, world: &World, memory: &Memory) 
         return Vec::new();
     }
     members::claims(owner, &world.claims)
-}
-
-/// What the Deployment says of its pods.
-fn api_findings(deployment: &Deployment, scale: Scale) -> ApiFindings {
-    let status = deployment.status.clone().unwrap_or_default();
-    let replicas = deployment.spec.as_ref().and_then(|spec| spec.replicas);
-    ApiFindings {
-        wanted: match scale {
-            Scale::Fixed(wanted) => wanted,
-            Scale::Auto { .. } => replicas.unwrap_or_default(),
-        },
-        replicas: status.replicas.unwrap_or_default(),
-        updated: status.updated_replicas.unwrap_or_default(),
-        ready: status.ready_replicas.unwrap_or_default(),
-        is_current: status.observed_generation == deployment.metadata.generation,
-    }
 }

@@ -12,6 +12,7 @@ use prometheus::Registry;
 use thiserror::Error;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
+use tower::timeout::TimeoutLayer;
 
 use crate::admin::{self, Admin, BindError};
 use crate::build::Environment;
@@ -40,6 +41,11 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long an answer of the admin port that is under way may take at the end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the API server may take to begin an answer. It gives a webhook 30 s at most
+/// (`timeoutSeconds` in its configuration); who takes longer is not there any more, and a connection
+/// that nobody has closed would hold up the work for ever.
+const CALL_LIMIT: Duration = Duration::from_secs(35);
 
 /// Why it does not run. Each text is one line that says what to do.
 #[derive(Debug, Error)]
@@ -189,7 +195,10 @@ async fn work(parts: Parts, reign: Reign) {
 
 fn client(cluster: Config, registry: &Registry) -> Result<Client, RunError> {
     let calls = ApiMetrics::register(registry)?;
-    Ok(ClientBuilder::try_from(cluster)?.with_layer(&calls).build())
+    let builder = ClientBuilder::try_from(cluster)?
+        .with_layer(&TimeoutLayer::new(CALL_LIMIT))
+        .with_layer(&calls);
+    Ok(builder.build())
 }
 
 fn candidacy(settings: &Settings, cluster: &Config) -> Candidacy {

@@ -4,6 +4,7 @@
 //! says why: the first needs patience, the second a person. `MongoAvailable` and `ApiAvailable` say
 //! whether clients are served meanwhile.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::crd::{ApiStatus, MemberStatus, MongodbStatus, ResolvedValues, SessionStoreStatus};
@@ -93,6 +94,8 @@ pub struct Problem {
 pub enum MongodbFindings {
     /// Somebody else runs it: only the API knows how it is.
     External,
+    /// It was not looked at, since the cluster has yet to look at the newest template.
+    Unseen,
     /// What its members say.
     Managed {
         /// Who is who.
@@ -122,6 +125,25 @@ pub struct ApiFindings {
 }
 
 impl ApiFindings {
+    /// What the Deployment says of its pods. `newest` is the generation that the last write has made
+    /// of it: what is seen may be from before that.
+    pub fn of(deployment: &Deployment, scale: Scale, newest: Option<i64>) -> Self {
+        let status = deployment.status.clone().unwrap_or_default();
+        let replicas = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+        let generation = deployment.metadata.generation;
+        Self {
+            wanted: match scale {
+                Scale::Fixed(wanted) => wanted,
+                // Whatever the autoscaler chooses within its bounds, which it is about to keep.
+                Scale::Auto { min, max, .. } => replicas.unwrap_or_default().min(max).max(min),
+            },
+            replicas: status.replicas.unwrap_or_default(),
+            updated: status.updated_replicas.unwrap_or_default(),
+            ready: status.ready_replicas.unwrap_or_default(),
+            is_current: status.observed_generation == generation && generation >= newest,
+        }
+    }
+
     fn is_complete(&self) -> bool {
         self.is_current
             && self.updated == self.wanted
@@ -142,7 +164,9 @@ pub fn status(
         observed_generation: findings.generation,
         ..before.cloned().unwrap_or_default()
     };
-    if let Some(mongodb) = &findings.mongodb {
+    if let Some(mongodb) = &findings.mongodb
+        && *mongodb != MongodbFindings::Unseen
+    {
         status.mongodb = Some(mongodb_status(mongodb, status.mongodb.as_ref()));
     }
     if let Some(desired) = desired {
@@ -154,10 +178,13 @@ pub fn status(
         status.resolved = Some(resolved(desired));
     }
     let previous = before.map_or(&[][..], |before| &before.conditions);
-    status.conditions = conditions(findings)
-        .into_iter()
-        .map(|new| new.at(previous, findings.generation, now))
-        .collect();
+    let found = conditions(findings).into_iter();
+    let found = found.map(|new| new.at(previous, findings.generation, now));
+    let is_unseen = findings.mongodb == Some(MongodbFindings::Unseen);
+    let kept = previous
+        .iter()
+        .filter(|it| is_unseen && it.type_ == condition::MONGO_AVAILABLE);
+    status.conditions = found.chain(kept.cloned()).collect();
     status
 }
 
@@ -279,6 +306,12 @@ fn obstacle(findings: &Findings) -> Option<Problem> {
             }
         },
         Some(MongodbFindings::External) => {}
+        Some(MongodbFindings::Unseen) => {
+            return Some(waiting(
+                "MembersRollingOut",
+                "the cluster has yet to look at the newest template of the members".to_owned(),
+            ));
+        }
         None => {
             return Some(waiting(
                 "Starting",
@@ -327,7 +360,8 @@ fn doing(action: &Action) -> (&'static str, String) {
 fn mongo_available(findings: &Findings) -> Option<Finding> {
     let kind = condition::MONGO_AVAILABLE;
     match findings.mongodb.as_ref()? {
-        MongodbFindings::External => None,
+        // The second keeps what was said before.
+        MongodbFindings::External | MongodbFindings::Unseen => None,
         MongodbFindings::Managed { summary, .. } if summary.is_available => Some(Finding::new(
             kind,
             true,

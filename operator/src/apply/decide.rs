@@ -85,6 +85,7 @@ struct Trace {
     fingerprint: String,
     /// What the last write made of it, and when that was.
     version: u64,
+    generation: Option<i64>,
     at: Time,
     /// The last time that it had moved by itself.
     repair: Option<Repair>,
@@ -114,6 +115,7 @@ impl Applied {
             manifest,
             fingerprint: fingerprint(live),
             version: version(live.metadata.resource_version.as_deref()),
+            generation: live.metadata.generation,
             at: now,
             repair,
         };
@@ -128,6 +130,11 @@ impl Applied {
     /// Whether an object of this name was applied.
     pub fn has(&self, key: &Key) -> bool {
         self.0.contains_key(key)
+    }
+
+    /// The generation that an object has had since it was applied last.
+    pub fn generation(&self, key: &Key) -> Option<i64> {
+        self.0.get(key)?.generation
     }
 
     fn is_current(&self, object: &Object, observed: &Observed) -> bool {

@@ -103,6 +103,11 @@ impl Members {
         }
     }
 
+    /// Whether these credentials are those that it was made with.
+    pub fn opens_with(&self, access: &Access) -> bool {
+        self.access == *access
+    }
+
     /// Runs a command on a member, and waits for the answer so long.
     pub(super) async fn run(
         &self,

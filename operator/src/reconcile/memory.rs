@@ -33,10 +33,10 @@ pub(super) struct Memory {
     pub(super) members: Option<Members>,
     /// Tells when something changes in its replica set.
     pub(super) monitor: Option<Monitor>,
-    /// The versions of the primary of this name.
+    /// The versions of the primary whose pod has this uid.
     pub(super) versions: Option<(String, Versions)>,
-    /// Why it cannot be read, as the status says already.
-    pub(super) unreadable: Option<String>,
+    /// Of which generation it was told that it cannot be read, and why.
+    pub(super) unreadable: Option<(Option<i64>, String)>,
     /// What is waited for in its replica set.
     pub(super) patience: Patience,
     /// How often in a row it has failed.

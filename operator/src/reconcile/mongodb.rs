@@ -19,7 +19,7 @@ use crate::names::Component;
 use crate::pods::Pods;
 use crate::reconcile::memory::Memory;
 use crate::reconcile::patience::Patience;
-use crate::reconcile::{Context, ReconcileError, sooner};
+use crate::reconcile::{Context, ReconcileError, has_set, sooner};
 use crate::status::{Findings, MongodbFindings};
 
 /// How soon to look again after a step: it has mostly been taken by then.
@@ -74,17 +74,22 @@ async fn ask(members: &Members, view: &View<'_>, wanted: &plan::Desired, observe
     }
 }
 
-/// What the primary runs; asked once of each.
+/// What the primary runs; asked once of each of its pods.
 async fn versions(
     members: &Members,
+    view: &View<'_>,
     wanted: &plan::Desired,
     summary: &Summary,
     memory: &mut Memory,
 ) -> Option<Versions> {
-    let primary = &wanted.hosts[summary.primary?];
-    if memory.versions.as_ref().is_none_or(|(of, _)| of != primary) {
-        memory.versions = match members.versions(primary).await {
-            Ok(versions) => Some((primary.clone(), versions)),
+    let Some(primary) = summary.primary else {
+        memory.versions = None;
+        return None;
+    };
+    let pod = members::pod(&view.desired.owner, &view.world.pods, primary)?.uid()?;
+    if memory.versions.as_ref().is_none_or(|(of, _)| *of != pod) {
+        memory.versions = match members.versions(&wanted.hosts[primary]).await {
+            Ok(versions) => Some((pod, versions)),
             Err(error) => {
                 tracing::debug!(%error, "the primary does not say what it runs");
                 None
@@ -110,8 +115,13 @@ impl Context {
         memory: &mut Memory,
         findings: &mut Findings,
     ) -> Result<Option<Duration>, ReconcileError> {
-        let Some(wanted) = self.wanted(&view) else {
+        let key = Key::new(
+            Kind::StatefulSet,
+            &view.desired.owner.part(Component::Mongodb),
+        );
+        let Some(wanted) = self.wanted(&view, memory.applied.generation(&key)) else {
             // Its controller has not looked at the newest template yet.
+            findings.mongodb = has_set(view.store).then_some(MongodbFindings::Unseen);
             return Ok(Some(WHILE_UNSEEN));
         };
         let mut observed = Observed {
@@ -122,6 +132,7 @@ impl Context {
         let members = memory
             .members
             .take()
+            .filter(|it| it.opens_with(&access))
             .unwrap_or_else(|| Members::new(access, self.metrics.commands.clone()));
         ask(&members, &view, &wanted, &mut observed).await;
         let next = plan(&wanted, &observed);
@@ -130,7 +141,7 @@ impl Context {
         if summary.set_id.is_some() {
             self.watch(&view, &wanted, memory);
         }
-        let versions = versions(&members, &wanted, &summary, memory).await;
+        let versions = versions(&members, &view, &wanted, &summary, memory).await;
         findings.mongodb = Some(MongodbFindings::Managed {
             summary,
             next: next.clone(),
@@ -265,7 +276,8 @@ impl Context {
     }
 
     /// What the plan is to aim at; `None` if the cluster does not know the newest template yet.
-    fn wanted(&self, view: &View<'_>) -> Option<plan::Desired> {
+    /// `newest` is the generation that the last write has made.
+    fn wanted(&self, view: &View<'_>, newest: Option<i64>) -> Option<plan::Desired> {
         let View {
             store,
             desired,
@@ -274,7 +286,8 @@ impl Context {
             ..
         } = view;
         let status = stateful_set.status.as_ref()?;
-        if status.observed_generation != stateful_set.metadata.generation {
+        let seen = stateful_set.metadata.generation;
+        if status.observed_generation != seen || seen < newest {
             return None;
         }
         let domain = &self.environment.cluster_domain;

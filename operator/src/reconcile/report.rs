@@ -87,7 +87,8 @@ impl Context {
         ) else {
             return Ok(());
         };
-        if memory.unreadable.as_ref() == Some(&unreadable.error) {
+        let told = (unreadable.metadata.generation, unreadable.error.clone());
+        if memory.unreadable.as_ref() == Some(&told) {
             // To say it again would be seen as a change.
             return Ok(());
         }
@@ -129,7 +130,7 @@ impl Context {
             );
             self.publish(&event, &found.object_ref(&resource())).await;
         }
-        memory.unreadable = Some(unreadable.error.clone());
+        memory.unreadable = Some(told);
         memory.status = None;
         Ok(())
     }

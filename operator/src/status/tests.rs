@@ -288,3 +288,64 @@ fn what_was_known_of_the_set_stays_known_while_nobody_answers() {
     let mongodb = written(&nothing, Some(&before), 2).mongodb;
     assert_eq!(mongodb, before.mongodb);
 }
+
+/// One whose two pods are ready by the template of this generation.
+fn deployment(generation: i64) -> Deployment {
+    let deployment = serde_json::json!({
+        "metadata": {"generation": generation},
+        "spec": {"replicas": 2, "selector": {}, "template": {}},
+        "status": {
+            "observedGeneration": generation,
+            "replicas": 2,
+            "updatedReplicas": 2,
+            "readyReplicas": 2,
+        },
+    });
+    serde_json::from_value(deployment).unwrap()
+}
+
+#[test]
+fn pods_from_before_the_last_change_are_not_taken_for_those_after_it() {
+    let fixed = Scale::Fixed(2);
+    let seen = |newest| ApiFindings::of(&deployment(4), fixed, newest).is_complete();
+    assert!(seen(None), "nothing has been written yet");
+    assert!(seen(Some(4)));
+    assert!(!seen(Some(5)), "what was written is not seen yet");
+}
+
+#[test]
+fn an_api_below_the_bounds_of_its_autoscaler_is_not_as_specified() {
+    let complete = |min, max| {
+        let auto = Scale::Auto {
+            min,
+            max,
+            cpu_percent: 70,
+        };
+        ApiFindings::of(&deployment(4), auto, None).is_complete()
+    };
+    assert!(complete(1, 5));
+    assert!(complete(2, 2));
+    assert!(!complete(3, 5));
+    assert!(!complete(1, 1));
+}
+
+#[test]
+fn while_a_template_is_unseen_it_is_not_ready_and_what_was_known_of_the_members_stays() {
+    let before = status(&well(), None, "cluster.local", None, &at(1));
+    let findings = Findings {
+        mongodb: Some(MongodbFindings::Unseen),
+        ..well()
+    };
+    let after = status(&findings, None, "cluster.local", Some(&before), &at(2));
+    assert_eq!(after.mongodb, before.mongodb);
+    let find = |status: &SessionStoreStatus, kind: &str| {
+        let mut conditions = status.conditions.iter();
+        conditions.find(|it| it.type_ == kind).cloned().unwrap()
+    };
+    assert_eq!(find(&after, "Ready").reason, "MembersRollingOut");
+    assert_eq!(find(&after, "Reconciling").status, "True");
+    assert_eq!(
+        find(&after, "MongoAvailable"),
+        find(&before, "MongoAvailable")
+    );
+}

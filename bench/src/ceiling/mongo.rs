@@ -17,55 +17,35 @@ use mongodb::{
 };
 use sessionstore_replica_set::ReplicaSet;
 
-use crate::workload::Workload;
+use crate::ceiling::CeilingKind;
 
 /// One kind of call of the driver.
 #[derive(Debug, Clone)]
 pub(crate) struct Ceiling {
-    kind: Kind,
+    kind: CeilingKind,
     url: String,
     /// Numbers that no document of an earlier round has.
     next: Arc<AtomicU64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    InsertOne,
-    FindTwenty,
 }
 
 /// Events in the session that pages are read from.
 const STORED: i64 = 1_000;
 
 impl Ceiling {
-    /// The call that a workload is compared with, on a database of its own.
-    pub(crate) async fn of(workload: Workload, set: &ReplicaSet) -> anyhow::Result<Option<Self>> {
-        let kind = match workload {
-            Workload::Append | Workload::AppendHot | Workload::Replay | Workload::Create => {
-                Kind::InsertOne
-            }
-            Workload::Get20 => Kind::FindTwenty,
-            Workload::Batch => return Ok(None),
-        };
+    /// This kind of call, on a database of its own.
+    pub(crate) async fn new(kind: CeilingKind, set: &ReplicaSet) -> anyhow::Result<Self> {
         let ceiling = Self {
             kind,
             url: set.fresh_database().await?,
             next: Arc::default(),
         };
-        if kind == Kind::FindTwenty {
+        if kind == CeilingKind::FindTwenty {
             let events = ceiling.clone().events().await?;
             events
                 .insert_many((1..=STORED).map(|seq| event(0, seq)))
                 .await?;
         }
-        Ok(Some(ceiling))
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::InsertOne => "raw insert_one",
-            Kind::FindTwenty => "raw find of 20",
-        }
+        Ok(ceiling)
     }
 
     /// Calls in a second, so many at the same time. On threads of its own, as many as the server
@@ -104,13 +84,13 @@ impl Ceiling {
 
     async fn call(&self, events: &Collection<Document>) -> anyhow::Result<()> {
         match self.kind {
-            Kind::InsertOne => {
+            CeilingKind::InsertOne => {
                 let number = self.next.fetch_add(1, Ordering::Relaxed);
                 let (session, seq) = (number % 1_000, number / 1_000 + 1);
                 let event = event(session, i64::try_from(seq)?);
                 events.insert_one(event).await?;
             }
-            Kind::FindTwenty => {
+            CeilingKind::FindTwenty => {
                 let session = session_id(0);
                 let first = doc! {"sessionId": &session, "seq": 0_i64};
                 let last = doc! {"sessionId": &session, "seq": i64::MAX};

@@ -1,9 +1,9 @@
-//! What a process costs and what machine it runs on, read from Linux's `/proc`.
+//! What processes cost, read from Linux's `/proc`.
 
-use std::{fmt, fs, io, thread, time::Duration};
+use std::{fs, io, time::Duration};
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A process whose costs are measured.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +14,25 @@ pub(crate) enum Process {
     Other(u32),
 }
 
+/// Those whose costs are measured, beside this one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watched {
+    /// Of the service; none if they are not known.
+    pub(crate) service: Vec<Process>,
+    /// Of the database, if it has any.
+    pub(crate) mongods: Vec<Process>,
+}
+
+/// CPU time of all threads, user and system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CpuTimes {
+    pub(crate) service: Option<Duration>,
+    pub(crate) mongods: Option<Duration>,
+    pub(crate) generator: Duration,
+}
+
 /// Resident memory in KiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Memory {
     /// Now.
@@ -24,30 +41,8 @@ pub(crate) struct Memory {
     pub(crate) peak_kib: u64,
 }
 
-/// What figures depend on.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Machine {
-    processor: String,
-    cores: usize,
-    memory_kib: Option<u64>,
-    kernel: String,
-}
-
 /// The unit of CPU times in `/proc`: `USER_HZ`, 100 on every architecture that Rust supports.
 const TICK: Duration = Duration::from_millis(10);
-
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            processor,
-            cores,
-            kernel,
-            ..
-        } = self;
-        write!(f, "{processor}, {cores} cores, Linux {kernel}")
-    }
-}
 
 impl Process {
     /// CPU time of all its threads so far, user and system.
@@ -66,7 +61,7 @@ impl Process {
 
     /// Makes the peak of its memory the present size, so that what was done before (a preload)
     /// does not count.
-    pub(crate) fn reset_peak(self) -> io::Result<()> {
+    fn reset_peak(self) -> io::Result<()> {
         // 5 resets the peak of the resident set size: `man 5 proc_pid_clear_refs`.
         fs::write(self.file("clear_refs"), "5")
     }
@@ -79,20 +74,53 @@ impl Process {
     }
 }
 
-impl Machine {
-    /// The machine of this process.
-    pub(crate) fn here() -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let processor = field(&read("/proc/cpuinfo"), "model name")
-            .unwrap_or("unknown")
-            .to_owned();
+impl Watched {
+    /// CPU times so far.
+    pub(crate) fn cpu_times(&self) -> anyhow::Result<CpuTimes> {
+        Ok(CpuTimes {
+            service: sum(&self.service)?,
+            mongods: sum(&self.mongods)?,
+            generator: Process::Own.cpu_time()?,
+        })
+    }
+
+    /// The memory of the largest process of the service.
+    pub(crate) fn memory(&self) -> anyhow::Result<Option<Memory>> {
+        let each = self.service.iter().map(|it| it.memory());
+        let all: Vec<Memory> = each.collect::<Result<_, _>>()?;
+        Ok(all.into_iter().max_by_key(|memory| memory.peak_kib))
+    }
+
+    /// Makes the peak of the service's memory its present size.
+    pub(crate) fn reset_peak(&self) -> anyhow::Result<()> {
+        for process in &self.service {
+            process.reset_peak().context("cannot reset peak memory")?;
+        }
+        Ok(())
+    }
+}
+
+impl CpuTimes {
+    /// What was used since then.
+    pub(crate) fn since(self, before: Self) -> Self {
+        let both = |before: Option<Duration>, after: Option<Duration>| {
+            Some(after?.saturating_sub(before?))
+        };
         Self {
-            processor,
-            cores: thread::available_parallelism().map_or(0, Into::into),
-            memory_kib: kib(&read("/proc/meminfo"), "MemTotal"),
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            service: both(before.service, self.service),
+            mongods: both(before.mongods, self.mongods),
+            generator: self.generator.saturating_sub(before.generator),
         }
     }
+}
+
+/// `None` of nobody.
+fn sum(processes: &[Process]) -> anyhow::Result<Option<Duration>> {
+    let times: Vec<Duration> = processes
+        .iter()
+        .map(|it| it.cpu_time())
+        .collect::<Result<_, _>>()?;
+    Ok((!times.is_empty()).then(|| times.iter().sum()))
 }
 
 /// User and system time, fields 14 and 15. The name in field 2 may hold blanks and brackets, so
@@ -112,12 +140,13 @@ fn memory_of(status: &str) -> Option<Memory> {
     })
 }
 
-fn kib(text: &str, name: &str) -> Option<u64> {
+/// The value of a line `name: value kB`.
+pub(crate) fn kib(text: &str, name: &str) -> Option<u64> {
     field(text, name)?.strip_suffix(" kB")?.parse().ok()
 }
 
 /// The value of the first line `name: value`.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
         (key.trim() == name).then(|| value.trim())
@@ -144,14 +173,29 @@ mod tests {
 
     #[test]
     fn this_process_can_be_measured() {
-        assert!(Process::Own.memory().unwrap().resident_kib > 0);
-        assert!(Process::Own.cpu_time().is_ok());
-        assert!(Machine::here().cores > 0);
+        let own = Watched {
+            service: vec![Process::Own],
+            mongods: Vec::new(),
+        };
+        assert!(own.memory().unwrap().unwrap().resident_kib > 0);
+        let times = own.cpu_times().unwrap();
+        assert!(times.service.is_some());
+        assert_eq!(times.mongods, None);
     }
 
     #[test]
     fn a_process_that_is_gone_is_an_error() {
         // Above the highest id that Linux gives.
         assert!(Process::Other(u32::MAX).cpu_time().is_err());
+    }
+
+    #[test]
+    fn costs_are_what_was_used_in_between() {
+        let at = |seconds| CpuTimes {
+            service: Some(Duration::from_secs(seconds)),
+            mongods: None,
+            generator: Duration::from_secs(2 * seconds),
+        };
+        assert_eq!(at(5).since(at(3)), at(2));
     }
 }

@@ -1,0 +1,201 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use hyper::Uri;
+
+use crate::{backend::Backend, lab::Service, plan::Wish, workload::Workload};
+
+/// Measure the service under load
+///
+/// Without options everything is measured that the documents of this project quote: each workload
+/// at 1, 16, 64 and 256 connections, on the embedded store and on a replica set of three members.
+/// That takes about half an hour; --quick gives a coarse picture in three minutes, --dry-run only
+/// says what would be done.
+///
+/// Each workload gets a fresh server on an empty store, is prepared, warmed up and measured in
+/// rounds. Between the rounds its ceilings are measured: what the plain parts below the service do
+/// on the same machine. On a machine that is shared, the ratio to a ceiling tells more than the
+/// figure itself.
+///
+/// The exit code is 0 only if every answer was the expected one.
+#[derive(Parser)]
+#[command(name = "sessionstore-bench")]
+pub(crate) struct Args {
+    /// A coarse picture in three minutes: short rounds, fewer numbers of connections
+    #[arg(long)]
+    quick: bool,
+    /// Say what would be measured and about how long that takes, and end
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write all figures, the machine and the commit to this file, after every step
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Only on this backend; may be given several times
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        help_heading = "What is measured"
+    )]
+    backend: Vec<Backend>,
+    /// The same as --backend mongodb
+    #[arg(long, conflicts_with = "backend", help_heading = "What is measured")]
+    mongodb: bool,
+    /// Only this workload; may be given several times
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        help_heading = "What is measured"
+    )]
+    workload: Vec<Workload>,
+    /// Connections, each with one request in flight; may be given several times
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=10_000),
+        help_heading = "What is measured"
+    )]
+    connections: Vec<u32>,
+    /// Store so many events in 20,000 other sessions before each workload
+    #[arg(
+        long,
+        value_name = "EVENTS",
+        default_value_t = 0,
+        help_heading = "What is measured"
+    )]
+    pub(crate) preload: u64,
+
+    /// Seconds of a round [default: 5, with --quick 1]
+    #[arg(long, value_name = "S", value_parser = seconds, help_heading = "How long")]
+    seconds: Option<Duration>,
+    /// Rounds; a table shows the median, and how far apart they were [default: 3, with --quick 2]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=1_000),
+        help_heading = "How long"
+    )]
+    rounds: Option<u16>,
+    /// Seconds before the first round that do not count [default: 2, with --quick 0.5]
+    #[arg(long, value_name = "S", value_parser = seconds, help_heading = "How long")]
+    warm_up: Option<Duration>,
+
+    /// Start this binary of the service, built for release [default: the one beside this program]
+    #[arg(long, value_name = "FILE", help_heading = "The service")]
+    bin: Option<PathBuf>,
+    /// Where to make the folders of embedded stores: measure on the disk that matters, not in
+    /// memory
+    #[arg(long, value_name = "FOLDER", help_heading = "The service")]
+    folder: Option<PathBuf>,
+    /// Start so many processes of the service on one replica set, and spread the connections
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "mongodb",
+        help_heading = "The service"
+    )]
+    processes: usize,
+    /// Measure a server that runs already, such as `http://127.0.0.1:8080`, with whatever it
+    /// stores; nothing is started, so there are no ceilings
+    #[arg(
+        long,
+        conflicts_with_all = ["bin", "folder", "backend", "mongodb"],
+        help_heading = "The service"
+    )]
+    url: Option<Uri>,
+    /// The process of that server, to measure its CPU and memory too
+    #[arg(long, requires = "url", help_heading = "The service")]
+    pid: Option<u32>,
+}
+
+impl Args {
+    pub(crate) fn wish(&self) -> Wish {
+        let backends = if self.url.is_some() {
+            vec![Backend::Given]
+        } else if self.mongodb {
+            vec![Backend::Mongodb]
+        } else {
+            self.backend.clone()
+        };
+        Wish {
+            quick: self.quick,
+            backends,
+            workloads: self.workload.clone(),
+            connections: self.connections.iter().map(|it| *it as usize).collect(),
+            warm_up: self.warm_up,
+            round: self.seconds,
+            rounds: self.rounds.map(usize::from),
+        }
+    }
+
+    pub(crate) fn service(&self) -> anyhow::Result<Service> {
+        if let Some(url) = &self.url {
+            return Ok(Service::Running {
+                url: url.clone(),
+                pid: self.pid,
+            });
+        }
+        Ok(Service::Binary {
+            file: self.bin.clone().map_or_else(beside_this_program, Ok)?,
+            folder: self.folder.clone(),
+            processes: self.processes,
+        })
+    }
+}
+
+/// Where cargo puts all programs of the workspace.
+fn beside_this_program() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    let file = own.with_file_name("sessionstore");
+    anyhow::ensure!(
+        file.exists(),
+        "there is no {}: name the service's binary with --bin",
+        file.display()
+    );
+    Ok(file)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration > Duration::from_secs(86_400) {
+        return Err("longer than a day".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn wish(options: &[&str]) -> Wish {
+        let program = ["sessionstore-bench"].iter();
+        Args::try_parse_from(program.chain(options)).unwrap().wish()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_become_wishes() {
+        let wish = wish(&["--mongodb", "--connections", "8", "--seconds", "0.5"]);
+        assert_eq!(wish.backends, [Backend::Mongodb]);
+        assert_eq!(wish.connections, [8]);
+        assert_eq!(wish.round, Some(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn a_server_that_runs_already_is_the_only_backend() {
+        assert_eq!(wish(&["--url", "http://h:1"]).backends, [Backend::Given]);
+    }
+}

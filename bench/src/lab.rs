@@ -1,0 +1,128 @@
+//! What is measured: a service of our own on a store of its own, or one that runs already.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use hyper::Uri;
+use sessionstore_launch::Server;
+use sessionstore_replica_set::{Member, Options, ReplicaSet};
+use tempfile::TempDir;
+
+use crate::{
+    backend::Backend,
+    process::{Process, Watched},
+};
+
+/// How to come to a service.
+#[derive(Debug, Clone)]
+pub(crate) enum Service {
+    /// Start it.
+    Binary {
+        file: PathBuf,
+        /// Where to make the folders of embedded stores; without, where temporary files are.
+        folder: Option<PathBuf>,
+        /// How many processes share a store.
+        processes: usize,
+    },
+    /// It runs.
+    Running { url: Uri, pid: Option<u32> },
+}
+
+/// Starts what is to be measured.
+pub(crate) struct Lab {
+    service: Service,
+    set: Option<ReplicaSet>,
+}
+
+/// A service to send requests to. One that was started here ends with this value.
+pub(crate) struct Target {
+    pub(crate) urls: Vec<Uri>,
+    pub(crate) watched: Watched,
+    _own: Vec<(Server, TempDir)>,
+}
+
+impl Lab {
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service, set: None }
+    }
+
+    /// Starts the database that the backend needs, if it does not run yet, and ends one that it
+    /// does not need: even an idle one takes CPU time.
+    pub(crate) async fn prepare(&mut self, backend: Backend) -> anyhow::Result<()> {
+        match (backend, &self.set) {
+            (Backend::Mongodb, None) => {
+                eprintln!("starting three members of a replica set");
+                self.set = Some(ReplicaSet::start(Options::default()).await?);
+            }
+            (Backend::Mongodb, Some(_)) => {}
+            (Backend::Embedded | Backend::Given, _) => self.set = None,
+        }
+        Ok(())
+    }
+
+    /// The database, if there is one.
+    pub(crate) fn set(&self) -> Option<&ReplicaSet> {
+        self.set.as_ref()
+    }
+
+    /// A service on an empty store; the one that runs already is as it is.
+    pub(crate) async fn target(&self) -> anyhow::Result<Target> {
+        match &self.service {
+            Service::Running { url, pid } => Ok(Target {
+                urls: vec![url.clone()],
+                watched: Watched {
+                    service: pid.iter().copied().map(Process::Other).collect(),
+                    mongods: Vec::new(),
+                },
+                _own: Vec::new(),
+            }),
+            Service::Binary {
+                file,
+                folder,
+                processes,
+            } => self.start(file, folder.as_deref(), *processes).await,
+        }
+    }
+
+    async fn start(
+        &self,
+        binary: &Path,
+        parent: Option<&Path>,
+        processes: usize,
+    ) -> anyhow::Result<Target> {
+        let database = match &self.set {
+            Some(set) => Some(set.fresh_database().await?),
+            None => None,
+        };
+        let mut own = Vec::with_capacity(processes);
+        for _ in 0..processes {
+            let folder = match parent {
+                Some(parent) => TempDir::new_in(parent)?,
+                None => TempDir::new()?,
+            };
+            let server = match &database {
+                Some(url) => Server::start_on(binary, url, folder.path())?,
+                None => Server::start(binary, folder.path())?,
+            };
+            server.await_ready()?;
+            own.push((server, folder));
+        }
+        let urls = own.iter().map(|(server, _)| server.url().parse());
+        Ok(Target {
+            urls: urls.collect::<Result<_, _>>().context("its own URL")?,
+            watched: Watched {
+                service: own.iter().map(|(it, _)| Process::Other(it.pid())).collect(),
+                mongods: self.mongods(),
+            },
+            _own: own,
+        })
+    }
+
+    fn mongods(&self) -> Vec<Process> {
+        let members = self.set.iter().flat_map(ReplicaSet::members);
+        members
+            .filter_map(Member::pid)
+            .map(Process::Other)
+            .collect()
+    }
+}

@@ -1,0 +1,111 @@
+//! Carries out a plan, step by step.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context;
+
+use crate::{
+    cli::Args,
+    lab::Lab,
+    machine::{self, Machine},
+    measure::closed::Subject,
+    plan::{self, Plan, Step, What},
+    results::{FORMAT, Failed, Results},
+};
+
+/// Measures everything. A step that fails is noted, and does not stop those after it.
+pub(crate) fn run(plan: &Plan, args: &Args) -> anyhow::Result<Results> {
+    // One thread: the service needs the other cores, and this much load needs no more.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut results = Results {
+        format: FORMAT,
+        measured_at: jiff::Timestamp::now().to_string(),
+        commit: machine::commit(),
+        machine: Machine::here(),
+        pace: plan.pace,
+        preloaded_events: args.preload,
+        closed: Vec::new(),
+        failed: Vec::new(),
+    };
+    let mut runner = Runner {
+        plan,
+        preload: args.preload,
+        lab: Lab::new(args.service()?),
+        started: SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis(),
+    };
+    let start = Instant::now();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let left = plan.estimate_from(index);
+        eprintln!(
+            "[{}/{}, {} so far, about {} to go] {step}",
+            index + 1,
+            plan.steps.len(),
+            plan::minutes(start.elapsed()),
+            plan::minutes(left),
+        );
+        if let Err(error) = runtime.block_on(runner.carry_out(index, step, &mut results)) {
+            eprintln!("  failed: {error:#}");
+            results.failed.push(Failed {
+                step: step.to_string(),
+                error: format!("{error:#}"),
+            });
+        }
+        if let Some(path) = &args.json {
+            save(&results, path)?;
+        }
+    }
+    // Ends the database while there is a runtime to do it in.
+    let _inside = runtime.enter();
+    drop(runner);
+    Ok(results)
+}
+
+struct Runner<'a> {
+    plan: &'a Plan,
+    preload: u64,
+    lab: Lab,
+    /// Ids of an earlier run against the same server must not come again.
+    started: u128,
+}
+
+impl Runner<'_> {
+    async fn carry_out(
+        &mut self,
+        index: usize,
+        step: &Step,
+        results: &mut Results,
+    ) -> anyhow::Result<()> {
+        self.lab.prepare(step.backend).await?;
+        match &step.what {
+            What::Closed {
+                workload,
+                connections,
+            } => {
+                let subject = Subject {
+                    lab: &self.lab,
+                    backend: step.backend,
+                    workload: *workload,
+                    pace: self.plan.pace,
+                    run: format!("bench-{:x}-{index}", self.started),
+                };
+                let measured = subject.measure(connections, self.preload).await?;
+                results.closed.extend(measured);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file whole or not at all.
+fn save(results: &Results, path: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    let new = path.with_extension("json.new");
+    fs::write(&new, serde_json::to_vec_pretty(results)?).with_context(cannot)?;
+    fs::rename(&new, path).with_context(cannot)
+}

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use hyper::Uri;
 
 use crate::{backend::Backend, lab::Service, plan::Wish, workload::Workload};
@@ -22,7 +22,22 @@ use crate::{backend::Backend, lab::Service, plan::Wish, workload::Workload};
 ///
 /// The exit code is 0 only if every answer was the expected one.
 #[derive(Parser)]
-#[command(name = "sessionstore-bench")]
+#[command(name = "sessionstore-bench", args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) args: Args,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API without a store, as a ceiling
+    #[command(hide = true)]
+    ServeRoute,
+}
+
+#[derive(clap::Args)]
 pub(crate) struct Args {
     /// A coarse picture in three minutes: short rounds, fewer numbers of connections
     #[arg(long)]
@@ -175,15 +190,17 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::ceiling::SUBCOMMAND;
 
     fn wish(options: &[&str]) -> Wish {
         let program = ["sessionstore-bench"].iter();
-        Args::try_parse_from(program.chain(options)).unwrap().wish()
+        let cli = Cli::try_parse_from(program.chain(options)).unwrap();
+        cli.args.wish()
     }
 
     #[test]
     fn the_command_line_is_sound() {
-        Args::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]
@@ -197,5 +214,17 @@ mod tests {
     #[test]
     fn a_server_that_runs_already_is_the_only_backend() {
         assert_eq!(wish(&["--url", "http://h:1"]).backends, [Backend::Given]);
+    }
+
+    #[test]
+    fn the_service_without_a_store_is_a_subcommand_that_nobody_sees() {
+        let cli = Cli::try_parse_from(["sessionstore-bench", SUBCOMMAND]).unwrap();
+        assert!(matches!(cli.command, Some(Command::ServeRoute)));
+        assert!(
+            !Cli::command()
+                .render_long_help()
+                .to_string()
+                .contains(SUBCOMMAND)
+        );
     }
 }

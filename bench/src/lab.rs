@@ -38,6 +38,8 @@ pub(crate) struct Lab {
 pub(crate) struct Target {
     pub(crate) urls: Vec<Uri>,
     pub(crate) watched: Watched,
+    /// Where each process of it tells its metrics; none if that is not known.
+    pub(crate) admin: Vec<Uri>,
     _own: Vec<(Server, TempDir)>,
 }
 
@@ -60,9 +62,17 @@ impl Lab {
         Ok(())
     }
 
-    /// The database, if there is one.
-    pub(crate) fn set(&self) -> Option<&ReplicaSet> {
-        self.set.as_ref()
+    /// The database.
+    pub(crate) fn set(&self) -> anyhow::Result<&ReplicaSet> {
+        self.set.as_ref().context("no replica set was started")
+    }
+
+    /// Where folders of stores are to be made, if not where temporary files are.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match &self.service {
+            Service::Binary { folder, .. } => folder.as_deref(),
+            Service::Running { .. } => None,
+        }
     }
 
     /// A service on an empty store; the one that runs already is as it is.
@@ -74,6 +84,7 @@ impl Lab {
                     service: pid.iter().copied().map(Process::Other).collect(),
                     mongods: Vec::new(),
                 },
+                admin: Vec::new(),
                 _own: Vec::new(),
             }),
             Service::Binary {
@@ -108,12 +119,15 @@ impl Lab {
             own.push((server, folder));
         }
         let urls = own.iter().map(|(server, _)| server.url().parse());
+        let admin = own.iter().map(|(server, _)| server.admin_addr());
+        let admin = admin.map(|address| format!("http://{address}").parse());
         Ok(Target {
             urls: urls.collect::<Result<_, _>>().context("its own URL")?,
             watched: Watched {
                 service: own.iter().map(|(it, _)| Process::Other(it.pid())).collect(),
                 mongods: self.mongods(),
             },
+            admin: admin.collect::<Result<_, _>>().context("its own URL")?,
             _own: own,
         })
     }

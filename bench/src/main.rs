@@ -4,7 +4,7 @@
 //! `plan` says what is measured, `lab` starts it, `measure` measures it, `results` is what comes
 //! out, `table` shows it. Below them: `workload` is what is sent, `closed` the way of sending it,
 //! over the connections of `client`; `ceiling` does the same without the service; `process`,
-//! `machine` and `figures` are what is read and counted.
+//! `metrics`, `machine` and `figures` are what is read and counted.
 
 mod backend;
 mod ceiling;
@@ -15,6 +15,7 @@ mod figures;
 mod lab;
 mod machine;
 mod measure;
+mod metrics;
 mod plan;
 mod process;
 mod results;
@@ -26,10 +27,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{cli::Args, plan::Plan};
+use crate::{
+    ceiling::serve,
+    cli::{Args, Cli, Command},
+    plan::Plan,
+};
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let Cli { command, args } = Cli::parse();
+    let done = match command {
+        None => run(&args),
+        Some(Command::ServeRoute) => serve::run().map(|()| ExitCode::SUCCESS),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

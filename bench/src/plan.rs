@@ -158,10 +158,7 @@ impl Step {
                 workload,
                 connections,
             } => {
-                let ceilings = match backend {
-                    Backend::Mongodb => CeilingKind::on_mongodb(*workload).len(),
-                    Backend::Embedded | Backend::Given => 0,
-                };
+                let ceilings = CeilingKind::of(*backend, *workload).len();
                 let round = pace.round + times(pace.ceiling_round, ceilings);
                 let rounds = pace.warm_up + times(round, pace.rounds);
                 PREPARATION + times(rounds, connections.len())

@@ -54,6 +54,8 @@ pub(crate) struct Closed {
     pub(crate) cpu_micros: Cpu,
     /// Of the service.
     pub(crate) memory: Option<Memory>,
+    /// Records in one commit of the service; absent where it committed none.
+    pub(crate) batch: Option<Spread>,
     pub(crate) ceilings: Vec<Ceiling>,
 }
 
@@ -70,8 +72,12 @@ pub(crate) struct Cpu {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Ceiling {
     pub(crate) kind: CeilingKind,
-    /// Calls a second.
+    /// Items in a call, where several go into one.
+    pub(crate) batch: Option<Spread>,
+    /// Calls or, where several items go into one, items a second.
     pub(crate) rate: Spread,
+    /// Of calls.
+    pub(crate) latency_micros: RoundLatency,
     /// The service's rate through this one, of each round.
     pub(crate) ratio: Spread,
 }

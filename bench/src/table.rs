@@ -84,8 +84,15 @@ fn closed_row(it: &Closed) -> Vec<String> {
 }
 
 fn ratio(ceiling: &Ceiling) -> String {
-    let Ceiling { kind, rate, ratio } = ceiling;
-    format!("{:.2} × {kind} ({:.0}/s)", ratio.median, rate.median)
+    let Ceiling {
+        kind,
+        rate,
+        ratio,
+        batch,
+        ..
+    } = ceiling;
+    let of = batch.map_or(String::new(), |it| format!(" of {:.0}", it.median));
+    format!("{:.2} × {kind}{of} ({:.0}/s)", ratio.median, rate.median)
 }
 
 /// Half the distance between the lowest and the highest round, as a share of the median.

@@ -1,15 +1,15 @@
 //! A workload in a closed loop, at several numbers of connections, with its ceilings in between.
 
-use std::{collections::BTreeMap, iter};
+use std::collections::BTreeMap;
 
 use crate::{
     backend::Backend,
-    ceiling::{CeilingKind, mongo},
     client,
     closed::{self, Outcome, Progress, Stop},
-    figures::{self, RoundLatency, Spread},
+    figures::{RoundLatency, Spread},
     lab::{Lab, Target},
-    measure,
+    measure::{self, ceilings::Ceilings},
+    metrics::Commits,
     plan::Pace,
     process::CpuTimes,
     results::{Ceiling, Closed},
@@ -26,8 +26,13 @@ pub(crate) struct Subject<'a> {
     pub(crate) run: String,
 }
 
-/// Rates of a ceiling, one a round.
-type Ceilings = Vec<(mongo::Ceiling, CeilingKind, Vec<f64>)>;
+/// What a round gave.
+struct Round {
+    outcome: Outcome,
+    cpu: CpuTimes,
+    /// Records in a commit.
+    batch: Option<f64>,
+}
 
 impl Subject<'_> {
     /// Measures on one store; every number of connections goes on with what the last has left.
@@ -56,72 +61,53 @@ impl Subject<'_> {
     ) -> anyhow::Result<Closed> {
         let mut open = client::connect(&target.urls, connections).await?;
         let mut progress = Progress::new(connections);
-        let mut ceilings = self.ceilings().await?;
+        let mut ceilings = Ceilings::start(self).await?;
         target.watched.reset_peak()?;
         let stop = Stop::after(self.pace.warm_up);
         closed::run(&mut open, source, &mut progress, stop).await?;
         let mut rounds = Vec::with_capacity(self.pace.rounds);
         for number in 1..=self.pace.rounds {
+            let commits = Commits::read(&target.admin).await?;
             let before = target.watched.cpu_times()?;
             let stop = Stop::after(self.pace.round);
             let outcome = closed::run(&mut open, source, &mut progress, stop).await?;
-            let cpu = target.watched.cpu_times()?.since(before);
-            eprintln!(
-                "  {connections} connections, round {number} of {}: {:.0}/s",
-                self.pace.rounds,
-                outcome.rate()
-            );
-            rounds.push((outcome, cpu));
-            for (ceiling, kind, rates) in &mut ceilings {
-                let rate = ceiling.measure(connections, self.pace.ceiling_round)?;
-                eprintln!("    {kind}: {rate:.0}/s");
-                rates.push(rate);
-            }
+            let round = Round {
+                cpu: target.watched.cpu_times()?.since(before),
+                batch: Commits::read(&target.admin).await?.mean_since(commits),
+                outcome,
+            };
+            let rate = round.outcome.rate();
+            let of = self.pace.rounds;
+            eprintln!("  {connections} connections, round {number} of {of}: {rate:.0}/s");
+            ceilings.round(self, connections, rate, round.batch).await?;
+            rounds.push(round);
         }
-        self.condense(target, connections, &rounds, ceilings)
-    }
-
-    async fn ceilings(&self) -> anyhow::Result<Ceilings> {
-        let mut ceilings = Vec::new();
-        if let Some(set) = self.lab.set() {
-            for kind in CeilingKind::on_mongodb(self.workload) {
-                ceilings.push((mongo::Ceiling::new(*kind, set).await?, *kind, Vec::new()));
-            }
-        }
-        Ok(ceilings)
+        self.condense(target, connections, &rounds, ceilings.condense()?)
     }
 
     fn condense(
         &self,
         target: &Target,
         connections: usize,
-        rounds: &[(Outcome, CpuTimes)],
-        ceilings: Ceilings,
+        rounds: &[Round],
+        ceilings: Vec<Ceiling>,
     ) -> anyhow::Result<Closed> {
-        let outcomes = rounds.iter().map(|(outcome, _)| outcome);
-        let rates: Vec<f64> = outcomes.clone().map(Outcome::rate).collect();
-        let costs: Vec<_> = rounds
-            .iter()
-            .map(|(it, cpu)| (*cpu, it.answers()))
-            .collect();
-        let items = figures::float(self.workload.items());
+        let outcomes = rounds.iter().map(|round| &round.outcome);
         let latencies: Vec<_> = outcomes.clone().map(|it| &it.latencies).collect();
-        let ceilings = ceilings.into_iter().map(|(_, kind, others)| Ceiling {
-            kind,
-            ratio: Spread::of(iter::zip(&rates, &others).map(|(own, other)| own * items / other)),
-            rate: Spread::of(others),
-        });
+        let costs = rounds.iter().map(|it| (it.cpu, it.outcome.answers()));
+        let batches: Option<Vec<f64>> = rounds.iter().map(|it| it.batch).collect();
         Ok(Closed {
             backend: self.backend,
             workload: self.workload,
             connections,
             answers: outcomes.clone().map(|it| it.latencies.len()).sum(),
+            rate: Spread::of(outcomes.clone().map(Outcome::rate)),
             latency_micros: RoundLatency::of(&latencies)?,
             errors: errors(outcomes),
-            cpu_micros: measure::cpu(&costs),
+            cpu_micros: measure::cpu(&costs.collect::<Vec<_>>()),
             memory: target.watched.memory()?,
-            ceilings: ceilings.collect(),
-            rate: Spread::of(rates),
+            batch: batches.map(Spread::of),
+            ceilings,
         })
     }
 }
@@ -139,7 +125,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::workload::Failure;
+    use crate::{figures, workload::Failure};
 
     #[test]
     fn failures_of_all_rounds_are_added_up_by_kind() {

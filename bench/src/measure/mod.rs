@@ -1,5 +1,6 @@
 //! Measurements: one file a kind, each from an empty store to figures.
 
+mod ceilings;
 pub(crate) mod closed;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use source::{Failure, Source, Turn};
 use source::{Kind, View};
+pub(crate) use turns::spoken;
 
 /// A kind of load.
 #[derive(
@@ -110,6 +111,14 @@ impl Workload {
         Source::new(group, self.sessions(), kind)
     }
 
+    /// The same requests for a service that stores nothing, to which everything is new.
+    pub(crate) fn source_without_store(self, group: &str) -> Source {
+        match self {
+            Self::Replay => Self::Append.source(group),
+            other => other.source(group),
+        }
+    }
+
     /// What one request of it stores or reads that a database counts: events in a batch, else 1.
     pub(crate) fn items(self) -> u64 {
         match self {
@@ -149,6 +158,11 @@ impl fmt::Display for Workload {
             Self::Batch => "batch",
         })
     }
+}
+
+/// An event as a client sends it, as the given turn of a conversation.
+pub(crate) fn event_text(turn: u64) -> String {
+    turns::event(turn, turn, "")
 }
 
 /// What stores at least so many events in 20,000 sessions that no workload touches.

@@ -6,7 +6,12 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use hyper::Uri;
 
-use crate::{backend::Backend, lab::Service, plan::Wish, workload::Workload};
+use crate::{
+    backend::Backend,
+    lab::Service,
+    plan::{Part, Wish},
+    workload::Workload,
+};
 
 /// Measure the service under load
 ///
@@ -49,6 +54,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Only this part; may be given several times
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        help_heading = "What is measured"
+    )]
+    part: Vec<Part>,
     /// Only on this backend; may be given several times
     #[arg(
         long,
@@ -60,7 +73,8 @@ pub(crate) struct Args {
     /// The same as --backend mongodb
     #[arg(long, conflicts_with = "backend", help_heading = "What is measured")]
     mongodb: bool,
-    /// Only this workload; may be given several times
+    /// Only this workload; may be given several times. In a closed loop, unless --part or --rate
+    /// says otherwise
     #[arg(
         long,
         value_enum,
@@ -76,6 +90,10 @@ pub(crate) struct Args {
         help_heading = "What is measured"
     )]
     connections: Vec<u32>,
+    /// Requests a second of an open loop, sent when they are due, however long earlier ones take;
+    /// may be given several times [default: 10 to 90 % of what a closed loop gets through]
+    #[arg(long, value_name = "N", value_parser = rate, help_heading = "What is measured")]
+    rate: Vec<f64>,
     /// Store so many events in 20,000 other sessions before each workload
     #[arg(
         long,
@@ -140,7 +158,9 @@ impl Args {
         };
         Wish {
             quick: self.quick,
+            parts: self.part.clone(),
             backends,
+            rates: self.rate.clone(),
             workloads: self.workload.clone(),
             connections: self.connections.iter().map(|it| *it as usize).collect(),
             warm_up: self.warm_up,
@@ -174,6 +194,15 @@ fn beside_this_program() -> anyhow::Result<PathBuf> {
         file.display()
     );
     Ok(file)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (1.0..=1e6).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("not between 1 and 1,000,000 a second".to_owned())
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

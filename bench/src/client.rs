@@ -9,6 +9,7 @@ use futures::future::try_join_all;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, StatusCode, Uri,
+    body::Incoming,
     client::conn::http1::{self, SendRequest},
     header::{HeaderValue, RETRY_AFTER},
 };
@@ -85,6 +86,16 @@ impl Connection {
     /// What requests name as their host.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.address.host
+    }
+
+    /// Sends the last request of this connection; its answer may go on for long.
+    pub(crate) async fn into_stream(
+        mut self,
+        request: Request<Full<Bytes>>,
+    ) -> hyper::Result<(StatusCode, Incoming)> {
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        Ok((response.status(), response.into_body()))
     }
 
     pub(crate) async fn exchange(

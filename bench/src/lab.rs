@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hyper::Uri;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sessionstore_launch::Server;
 use sessionstore_replica_set::{Member, Options, ReplicaSet};
 use tempfile::TempDir;
@@ -43,6 +44,19 @@ pub(crate) struct Target {
     _own: Vec<(Server, TempDir)>,
 }
 
+/// Lets this process and those that it starts have as many connections as the system allows; most
+/// systems begin with 1,024 files.
+pub(crate) fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        eprintln!("the limit of open files stays as it is: {error}");
+    }
+}
+
 impl Lab {
     pub(crate) fn new(service: Service) -> Self {
         Self { service, set: None }
@@ -75,8 +89,9 @@ impl Lab {
         }
     }
 
-    /// A service on an empty store; the one that runs already is as it is.
-    pub(crate) async fn target(&self) -> anyhow::Result<Target> {
+    /// A service on an empty store, with more options than it needs; the one that runs already is
+    /// as it is.
+    pub(crate) async fn target(&self, options: &[&str]) -> anyhow::Result<Target> {
         match &self.service {
             Service::Running { url, pid } => Ok(Target {
                 urls: vec![url.clone()],
@@ -91,7 +106,10 @@ impl Lab {
                 file,
                 folder,
                 processes,
-            } => self.start(file, folder.as_deref(), *processes).await,
+            } => {
+                let folder = folder.as_deref();
+                self.start(file, folder, *processes, options).await
+            }
         }
     }
 
@@ -100,6 +118,7 @@ impl Lab {
         binary: &Path,
         parent: Option<&Path>,
         processes: usize,
+        options: &[&str],
     ) -> anyhow::Result<Target> {
         let database = match &self.set {
             Some(set) => Some(set.fresh_database().await?),
@@ -111,10 +130,11 @@ impl Lab {
                 Some(parent) => TempDir::new_in(parent)?,
                 None => TempDir::new()?,
             };
-            let server = match &database {
-                Some(url) => Server::start_on(binary, url, folder.path())?,
-                None => Server::start(binary, folder.path())?,
+            let store = match &database {
+                Some(url) => url.clone(),
+                None => format!("embedded:{}", folder.path().join("store").display()),
             };
+            let server = Server::start_with(binary, &store, folder.path(), options)?;
             server.await_ready()?;
             own.push((server, folder));
         }

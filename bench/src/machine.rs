@@ -44,9 +44,11 @@ impl Machine {
     }
 }
 
-/// The checked-out commit, if this is a checkout, and whether anything was changed since.
+/// The commit that is checked out where this program was built, and whether anything was changed
+/// since; `None` where there is no checkout any more.
 pub(crate) fn commit() -> Option<String> {
     let output = Command::new("git")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args([
             "describe",
             "--always",

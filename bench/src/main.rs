@@ -2,8 +2,8 @@
 //! CPU and memory, beside what the parts below it do on the same machine.
 //!
 //! `plan` says what is measured, `lab` starts it, `measure` measures it, `results` is what comes
-//! out, `table` shows it. Below them: `workload` is what is sent, `closed` the way of sending it,
-//! over the connections of `client`; `ceiling` does the same without the service; `process`,
+//! out, `table` shows it. Below them: `workload` is what is sent, `closed` and `open` are two ways of
+//! sending it, over the connections of `client`, and `stream` receives; `ceiling` does the same without the service; `process`,
 //! `metrics`, `machine` and `figures` are what is read and counted.
 
 mod backend;
@@ -16,10 +16,12 @@ mod lab;
 mod machine;
 mod measure;
 mod metrics;
+mod open;
 mod plan;
 mod process;
 mod results;
 mod run;
+mod stream;
 mod table;
 mod workload;
 
@@ -55,7 +57,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let results = run::run(&plan, args)?;
-    println!("{}", table::of(&results));
+    println!("{}", table::text(&results));
     Ok(if results.has_errors() {
         ExitCode::FAILURE
     } else {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::Backend,
     ceiling::CeilingKind,
-    figures::{RoundLatency, Spread},
+    figures::{Percentiles, RoundLatency, Spread},
     machine::Machine,
     plan::Pace,
     process::Memory,
@@ -32,6 +32,14 @@ pub(crate) struct Results {
     /// Closed loops.
     #[serde(default)]
     pub(crate) closed: Vec<Closed>,
+    /// Open loops below what the service can carry.
+    #[serde(default)]
+    pub(crate) open: Vec<Open>,
+    /// Open loops above it.
+    #[serde(default)]
+    pub(crate) overload: Vec<Overload>,
+    #[serde(default)]
+    pub(crate) streams: Vec<Stream>,
     /// What could not be measured, and why.
     #[serde(default)]
     pub(crate) failed: Vec<Failed>,
@@ -82,6 +90,80 @@ pub(crate) struct Ceiling {
     pub(crate) ratio: Spread,
 }
 
+/// A workload in an open loop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Open {
+    pub(crate) backend: Backend,
+    pub(crate) workload: Workload,
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// Of what a closed loop got through just before.
+    pub(crate) share: Option<f64>,
+    /// Expected answers a second.
+    pub(crate) answered: Spread,
+    /// From when requests were due.
+    pub(crate) latency_micros: RoundLatency,
+    /// How late requests were sent; part of their latency.
+    pub(crate) lateness_micros: Percentiles,
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) cpu_micros: Cpu,
+    pub(crate) memory: Option<Memory>,
+}
+
+/// Appends in an open loop, at three times of what the service can carry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Overload {
+    pub(crate) backend: Backend,
+    /// Expected answers a second of a closed loop, before each round.
+    pub(crate) capacity: Spread,
+    /// Requests a second that were due.
+    pub(crate) offered: Spread,
+    /// Expected answers a second.
+    pub(crate) goodput: Spread,
+    /// Goodput through capacity, of each round.
+    pub(crate) ratio: Spread,
+    pub(crate) accepted: u64,
+    /// With 503 or 429 and `Retry-After`.
+    pub(crate) refused: u64,
+    /// For which the generator had no connection.
+    pub(crate) unsent: u64,
+    /// From when requests were due.
+    pub(crate) accepted_micros: Percentiles,
+    /// From when requests were due.
+    pub(crate) refused_micros: Percentiles,
+    /// From when they were sent: without what the generator was late.
+    pub(crate) refused_from_sent_micros: Percentiles,
+    pub(crate) lateness_micros: Percentiles,
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) cpu_micros: Cpu,
+    pub(crate) memory: Option<Memory>,
+}
+
+/// Events on their way to subscribers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stream {
+    pub(crate) backend: Backend,
+    pub(crate) sessions: u64,
+    /// Of all sessions together.
+    pub(crate) subscribers: u64,
+    /// Appends a second, in an open loop.
+    pub(crate) rate: f64,
+    pub(crate) delivered: u64,
+    /// Deliveries that did not come within two seconds.
+    pub(crate) missing: u64,
+    /// Until an append was acknowledged, from when it was due.
+    pub(crate) append_micros: RoundLatency,
+    /// Until an event arrived at a subscriber, from when its append was due.
+    pub(crate) delivery_micros: RoundLatency,
+    pub(crate) errors: BTreeMap<String, u64>,
+    /// For each delivery.
+    pub(crate) cpu_micros: Cpu,
+    pub(crate) memory: Option<Memory>,
+}
+
 /// A step of the plan that came to nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Failed {
@@ -92,6 +174,11 @@ pub(crate) struct Failed {
 impl Results {
     /// Whether something is not as it has to be.
     pub(crate) fn has_errors(&self) -> bool {
-        !self.failed.is_empty() || self.closed.iter().any(|it| !it.errors.is_empty())
+        let closed = self.closed.iter().map(|it| &it.errors);
+        let open = self.open.iter().map(|it| &it.errors);
+        let overload = self.overload.iter().map(|it| &it.errors);
+        let streams = self.streams.iter().map(|it| &it.errors);
+        let mut errors = closed.chain(open).chain(overload).chain(streams);
+        !self.failed.is_empty() || errors.any(|it| !it.is_empty())
     }
 }

@@ -10,9 +10,9 @@ use anyhow::Context;
 
 use crate::{
     cli::Args,
-    lab::Lab,
+    lab::{self, Lab},
     machine::{self, Machine},
-    measure::closed::Subject,
+    measure::{Bench, closed::Subject, open, overload, stream},
     plan::{self, Plan, Step, What},
     results::{FORMAT, Failed, Results},
 };
@@ -23,6 +23,7 @@ pub(crate) fn run(plan: &Plan, args: &Args) -> anyhow::Result<Results> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    lab::allow_many_connections();
     let mut results = Results {
         format: FORMAT,
         measured_at: jiff::Timestamp::now().to_string(),
@@ -31,6 +32,9 @@ pub(crate) fn run(plan: &Plan, args: &Args) -> anyhow::Result<Results> {
         pace: plan.pace,
         preloaded_events: args.preload,
         closed: Vec::new(),
+        open: Vec::new(),
+        overload: Vec::new(),
+        streams: Vec::new(),
         failed: Vec::new(),
     };
     let mut runner = Runner {
@@ -82,21 +86,30 @@ impl Runner<'_> {
         results: &mut Results,
     ) -> anyhow::Result<()> {
         self.lab.prepare(step.backend).await?;
+        let bench = Bench {
+            lab: &self.lab,
+            backend: step.backend,
+            pace: self.plan.pace,
+            run: format!("bench-{:x}-{index}", self.started),
+        };
         match &step.what {
             What::Closed {
                 workload,
                 connections,
             } => {
                 let subject = Subject {
-                    lab: &self.lab,
-                    backend: step.backend,
+                    bench: &bench,
                     workload: *workload,
-                    pace: self.plan.pace,
-                    run: format!("bench-{:x}-{index}", self.started),
                 };
                 let measured = subject.measure(connections, self.preload).await?;
                 results.closed.extend(measured);
             }
+            What::Open { workload, rates } => {
+                let measured = open::measure(&bench, *workload, rates).await?;
+                results.open.extend(measured);
+            }
+            What::Overload => results.overload.push(overload::measure(&bench).await?),
+            What::Stream { rate } => results.streams.push(stream::measure(&bench, *rate).await?),
         }
         Ok(())
     }

@@ -24,10 +24,10 @@ struct Running {
 impl Ceilings {
     pub(super) async fn start(subject: &Subject<'_>) -> anyhow::Result<Self> {
         let mut running = Vec::new();
-        for kind in CeilingKind::of(subject.backend, subject.workload) {
+        for kind in CeilingKind::of(subject.bench.backend, subject.workload) {
             running.push(Running {
                 kind: *kind,
-                ceiling: ceiling::Ceiling::new(*kind, subject.lab, subject.workload).await?,
+                ceiling: ceiling::Ceiling::new(*kind, subject.bench.lab, subject.workload).await?,
                 samples: Vec::new(),
                 batches: Vec::new(),
             });
@@ -49,7 +49,7 @@ impl Ceilings {
             let drive = Drive {
                 connections,
                 batch: whole(batch.unwrap_or(1.0)),
-                time: subject.pace.ceiling_round,
+                time: subject.bench.pace.ceiling_round,
             };
             let sample = running.ceiling.measure(drive).await?;
             eprintln!("    {}: {:.0}/s", running.kind, sample.rate);

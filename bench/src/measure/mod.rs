@@ -2,20 +2,35 @@
 
 mod ceilings;
 pub(crate) mod closed;
+pub(crate) mod open;
+pub(crate) mod overload;
+pub(crate) mod stream;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
 
 use crate::{
-    client,
+    backend::Backend,
+    client::{self, Connection},
+    closed::Outcome,
     closed::{Progress, Stop},
     figures::{self, Spread},
-    lab::Target,
+    lab::{Lab, Target},
+    plan::Pace,
     process::CpuTimes,
     results::Cpu,
-    workload::Preparation,
+    workload::{Failure, Preparation, Source},
 };
+
+/// Where and how something is measured.
+pub(crate) struct Bench<'a> {
+    pub(crate) lab: &'a Lab,
+    pub(crate) backend: Backend,
+    pub(crate) pace: Pace,
+    /// Ids of an earlier run against the same server must not come again: all begin with this.
+    pub(crate) run: String,
+}
 
 /// Connections that prepare a store: enough for large commits.
 const PREPARING: usize = 64;
@@ -59,9 +74,54 @@ pub(crate) fn cpu(rounds: &[(CpuTimes, u64)]) -> Cpu {
     }
 }
 
+/// What was not as expected, in all rounds together.
+pub(crate) fn errors<'a>(
+    rounds: impl Iterator<Item = &'a BTreeMap<Failure, u64>>,
+) -> BTreeMap<String, u64> {
+    let mut errors = BTreeMap::new();
+    for (failure, count) in rounds.flatten() {
+        *errors.entry(failure.to_string()).or_default() += count;
+    }
+    errors
+}
+
+/// Adds something that should not be there, if it is.
+pub(crate) fn note(errors: &mut BTreeMap<String, u64>, what: &str, count: u64) {
+    if count > 0 {
+        *errors.entry(what.to_owned()).or_default() += count;
+    }
+}
+
+/// Expected answers a second in a closed loop: what an open loop can be measured by.
+async fn capacity(
+    connections: &mut [Connection],
+    source: &Source,
+    progress: &mut Progress,
+    time: Duration,
+) -> anyhow::Result<Outcome> {
+    let outcome = crate::closed::run(connections, source, progress, Stop::after(time)).await?;
+    anyhow::ensure!(
+        !outcome.latencies.is_empty(),
+        "nothing was answered as expected: {:?}",
+        outcome.failures
+    );
+    Ok(outcome)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_of_all_rounds_are_added_up_by_kind() {
+        let rounds = [
+            BTreeMap::from([(Failure::Connection, 2)]),
+            BTreeMap::from([(Failure::Connection, 3), (Failure::Refused, 1)]),
+        ];
+        let errors = errors(rounds.iter());
+        let expected = [("connection lost".to_owned(), 5), ("refused".to_owned(), 1)];
+        assert_eq!(errors, BTreeMap::from(expected));
+    }
 
     #[test]
     fn cpu_time_is_spread_over_all_answers_of_a_round() {

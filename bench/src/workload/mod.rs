@@ -1,8 +1,10 @@
 //! What is sent: kinds of load, and what has to be stored before each.
 //!
-//! `source` makes the requests and judges the answers; `turns` is what is said in them.
+//! `source` makes the requests and judges the answers, each known by its `turn`; `turns` is what is
+//! said in them.
 
 mod source;
+mod turn;
 mod turns;
 
 use std::fmt;
@@ -10,9 +12,10 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use source::{Failure, Source, Turn};
+pub(crate) use source::{Failure, Source};
 use source::{Kind, View};
-pub(crate) use turns::spoken;
+pub(crate) use turn::Turn;
+pub(crate) use turns::{EVENT_ID, spoken};
 
 /// A kind of load.
 #[derive(
@@ -136,6 +139,11 @@ impl Workload {
         }
     }
 
+    /// Whether its requests may be sent in any order, over any connection.
+    pub(crate) fn has_independent_requests(self) -> bool {
+        self != Self::Mixed
+    }
+
     fn sessions(self) -> u64 {
         match self {
             Self::AppendHot => 1,
@@ -158,6 +166,16 @@ impl fmt::Display for Workload {
             Self::Batch => "batch",
         })
     }
+}
+
+/// Sessions that streams are open of.
+pub(crate) const STREAMED_SESSIONS: u64 = 100;
+
+/// Events in turn to each of the streamed sessions, and what has to be stored before.
+pub(crate) fn streamed(group: &str) -> (Preparation, Source) {
+    let source = |kind| Source::new(group, STREAMED_SESSIONS, kind);
+    let create = (source(Kind::Create), STREAMED_SESSIONS);
+    (vec![create], source(Kind::Append))
 }
 
 /// An event as a client sends it, as the given turn of a conversation.

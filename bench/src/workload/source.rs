@@ -9,7 +9,13 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderValue},
 };
 
-use crate::{client::Answer, workload::turns};
+use crate::{
+    client::Answer,
+    workload::{
+        turn::{Step, Turn},
+        turns,
+    },
+};
 
 /// An endless list of requests.
 #[derive(Debug, Clone)]
@@ -19,17 +25,6 @@ pub(crate) struct Source {
     /// How many sessions it works on.
     sessions: u64,
     kind: Kind,
-}
-
-/// Whose turn it is: the place of a request among those of a run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Turn {
-    /// The number of the connection that sends it.
-    pub(crate) connection: u64,
-    /// How many connections there are.
-    pub(crate) connections: u64,
-    /// The number of the request among those of its connection.
-    pub(crate) step: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,59 +77,8 @@ pub(crate) enum Failure {
     Connection,
 }
 
-/// Requests of one conversation in [`Kind::Mixed`]: 1 create, 5 times 8 appends and a read, 1
-/// complete.
-const LIFE: u64 = 1 + 5 * TALK + 1;
-const TALK: u64 = 8 + 1;
-
 /// No event is answered in fewer bytes: its payload alone has more.
 const EVENT_BYTES: u64 = 200;
-
-/// A request of a conversation.
-enum Step {
-    Create,
-    /// The turn of the conversation.
-    Append(u64),
-    Read,
-    Complete,
-}
-
-impl Turn {
-    /// The only connection's request of this number.
-    #[cfg(test)]
-    pub(crate) fn nth(step: u64) -> Self {
-        Self {
-            connection: 0,
-            connections: 1,
-            step,
-        }
-    }
-
-    /// Its number among all requests, with connections taking turns.
-    pub(crate) fn number(self) -> u64 {
-        self.step * self.connections + self.connection
-    }
-
-    fn life(self) -> u64 {
-        self.step / LIFE
-    }
-
-    fn step_of_life(self) -> Step {
-        let step = self.step % LIFE;
-        if step == 0 {
-            Step::Create
-        } else if step == LIFE - 1 {
-            Step::Complete
-        } else {
-            let (talk, within) = ((step - 1) / TALK, (step - 1) % TALK);
-            if within == TALK - 1 {
-                Step::Read
-            } else {
-                Step::Append(talk * (TALK - 1) + within)
-            }
-        }
-    }
-}
 
 impl Source {
     pub(super) fn new(group: &str, sessions: u64, kind: Kind) -> Self {
@@ -148,14 +92,20 @@ impl Source {
     /// The request of this turn.
     pub(crate) fn request(&self, turn: Turn, host: &HeaderValue) -> Request<Full<Bytes>> {
         let (method, path, body) = self.parts(turn);
-        let mut request = Request::new(Full::from(body));
+        let mut request = get(&path, host);
+        *request.body_mut() = Full::from(body);
         *request.method_mut() = method;
-        // Made of letters, digits and a few signs in `parts`.
-        *request.uri_mut() = path.parse::<Uri>().unwrap_or_default();
-        let headers = request.headers_mut();
-        headers.insert(HOST, host.clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, json);
         request
+    }
+
+    /// Asks for the stream of the session that has this number, counting them over and over.
+    pub(crate) fn stream_request(&self, number: u64, host: &HeaderValue) -> Request<Full<Bytes>> {
+        get(
+            &format!("{SESSIONS}/{}/stream", self.session_id(number)),
+            host,
+        )
     }
 
     fn parts(&self, turn: Turn) -> (Method, String, String) {
@@ -292,6 +242,14 @@ impl fmt::Display for Failure {
 
 const SESSIONS: &str = "/v1/sessions";
 
+fn get(path: &str, host: &HeaderValue) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::default());
+    // Made here, of letters, digits and a few signs.
+    *request.uri_mut() = path.parse::<Uri>().unwrap_or_default();
+    request.headers_mut().insert(HOST, host.clone());
+    request
+}
+
 fn new_session(id: &str, number: u64) -> String {
     format!(
         r#"{{"sessionId":"{id}","language":"en-GB","metadata":{{"channel":"voice","agent":"appointments-v3","caller":"{number:010}"}}}}"#
@@ -359,20 +317,6 @@ pub(super) mod tests {
             .map(|number| body(&source, number)["eventId"].to_string())
             .collect();
         assert_eq!(ids.len(), 3_000);
-    }
-
-    #[test]
-    fn connections_that_take_turns_never_send_the_same_request() {
-        let numbers: HashSet<u64> = (0..10)
-            .flat_map(|step| (0..16).map(move |connection| (connection, step)))
-            .map(|(connection, step)| Turn {
-                connection,
-                connections: 16,
-                step,
-            })
-            .map(Turn::number)
-            .collect();
-        assert_eq!(numbers, (0..160).collect());
     }
 
     #[test]

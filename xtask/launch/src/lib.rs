@@ -112,6 +112,20 @@ impl Server {
     ///
     /// [`StartError`] when the server does not come to the point of serving.
     pub fn start_on(binary: &Path, store_url: &str, folder: &Path) -> Result<Self, StartError> {
+        Self::start_with(binary, store_url, folder, &[])
+    }
+
+    /// As [`start_on`](Self::start_on), with more options of `sessionstore serve`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the server does not come to the point of serving.
+    pub fn start_with(
+        binary: &Path,
+        store_url: &str,
+        folder: &Path,
+        options: &[&str],
+    ) -> Result<Self, StartError> {
         let log = folder.join("server.log");
         let log_file = File::create(&log).map_err(|source| StartError::Log {
             path: log.clone(),
@@ -120,6 +134,7 @@ impl Server {
         let mut child = command(binary)
             .args(["serve", "--http-addr", "127.0.0.1:0"])
             .args(["--admin-addr", "127.0.0.1:0", "--log-format", "json"])
+            .args(options)
             // Not an argument: it may hold a password, and arguments can be read by everybody.
             .env("SESSIONSTORE_STORE_URL", store_url)
             .stdin(Stdio::null())

@@ -25,7 +25,8 @@ use crate::{
 /// on the same machine. On a machine that is shared, the ratio to a ceiling tells more than the
 /// figure itself.
 ///
-/// The exit code is 0 only if every answer was the expected one.
+/// At the end stand the goals of the project beside what was measured of them. The exit code is 0
+/// only if every answer was the expected one.
 #[derive(Parser)]
 #[command(name = "sessionstore-bench", args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -37,6 +38,22 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Show the tables of a run again
+    Show {
+        /// What --json has written
+        file: PathBuf,
+    },
+    /// Say what changed between two runs beyond noise
+    ///
+    /// A figure has changed if the rounds of the two runs are farther apart than the rounds of
+    /// either, and their medians differ by 3 % at least. Ratios to ceilings can be compared even
+    /// when the machine was in another state, which a note tells.
+    Compare {
+        /// What --json has written before
+        before: PathBuf,
+        /// And now
+        after: PathBuf,
+    },
     /// Serve the API without a store, as a ceiling
     #[command(hide = true)]
     ServeRoute,

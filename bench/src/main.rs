@@ -2,7 +2,7 @@
 //! CPU and memory, beside what the parts below it do on the same machine.
 //!
 //! `plan` says what is measured, `lab` starts it, `measure` measures it, `results` is what comes
-//! out, `table` shows it. Below them: `workload` is what is sent, `closed` and `open` are two ways of
+//! out, `table` shows it, `goals` beside what it should be, `compare` beside another run. Below them: `workload` is what is sent, `closed` and `open` are two ways of
 //! sending it, over the connections of `client`, and `stream` receives; `ceiling` does the same without the service; `process`,
 //! `metrics`, `machine` and `figures` are what is read and counted.
 
@@ -11,7 +11,9 @@ mod ceiling;
 mod cli;
 mod client;
 mod closed;
+mod compare;
 mod figures;
+mod goals;
 mod lab;
 mod machine;
 mod measure;
@@ -25,7 +27,7 @@ mod stream;
 mod table;
 mod workload;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 
@@ -33,12 +35,15 @@ use crate::{
     ceiling::serve,
     cli::{Args, Cli, Command},
     plan::Plan,
+    results::Results,
 };
 
 fn main() -> ExitCode {
     let Cli { command, args } = Cli::parse();
     let done = match command {
         None => run(&args),
+        Some(Command::Show { file }) => show(&file),
+        Some(Command::Compare { before, after }) => compare(&before, &after),
         Some(Command::ServeRoute) => serve::run().map(|()| ExitCode::SUCCESS),
     };
     match done {
@@ -63,4 +68,15 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn show(file: &Path) -> anyhow::Result<ExitCode> {
+    println!("{}", table::text(&Results::read(file)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(before: &Path, after: &Path) -> anyhow::Result<ExitCode> {
+    let [before, after] = [Results::read(before)?, Results::read(after)?];
+    println!("{}", compare::compare(&before, &after));
+    Ok(ExitCode::SUCCESS)
 }

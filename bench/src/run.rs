@@ -1,12 +1,6 @@
 //! Carries out a plan, step by step.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
-
-use anyhow::Context;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{
     cli::Args,
@@ -61,7 +55,7 @@ pub(crate) fn run(plan: &Plan, args: &Args) -> anyhow::Result<Results> {
             });
         }
         if let Some(path) = &args.json {
-            save(&results, path)?;
+            results.save(path)?;
         }
     }
     // Ends the database while there is a runtime to do it in.
@@ -113,12 +107,4 @@ impl Runner<'_> {
         }
         Ok(())
     }
-}
-
-/// Writes a file whole or not at all.
-fn save(results: &Results, path: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write {}", path.display());
-    let new = path.with_extension("json.new");
-    fs::write(&new, serde_json::to_vec_pretty(results)?).with_context(cannot)?;
-    fs::rename(&new, path).with_context(cannot)
 }

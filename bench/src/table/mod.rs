@@ -9,6 +9,7 @@ use grid::Grid;
 
 use crate::{
     backend::Backend,
+    goals::{Bound, GOALS, Goal},
     results::{Closed, Open, Overload, Results, Stream},
 };
 
@@ -59,6 +60,11 @@ fn grids(results: &Results) -> Vec<Grid> {
             title: "Streams: from when an append was due until it had arrived".to_owned(),
             heads: &STREAMS,
             rows: results.streams.iter().map(stream_row).collect(),
+        },
+        Grid {
+            title: "Goals: what was measured of them".to_owned(),
+            heads: &["goal", "bound", "measured", "met"],
+            rows: goal_rows(results),
         },
     ];
     let mut grids: Vec<Grid> = closed.into_iter().chain(others).collect();
@@ -191,4 +197,84 @@ fn stream_row(it: &Stream) -> Vec<String> {
         cells::peak(it.memory.as_ref()),
         cells::errors(&it.errors),
     ]
+}
+
+/// Those that were measured; none if none was.
+fn goal_rows(results: &Results) -> Vec<Vec<String>> {
+    let measured = GOALS
+        .iter()
+        .filter_map(|goal| Some((goal, goal.measured(results)?)));
+    measured
+        .map(|(goal, figure)| goal_row(goal, figure))
+        .collect()
+}
+
+fn goal_row(goal: &Goal, figure: f64) -> Vec<String> {
+    let unit = goal.unit;
+    let bound = match goal.bound {
+        Bound::AtLeast(least) => format!("≥ {least}{unit}"),
+        Bound::AtMost(most) => format!("≤ {most}{unit}"),
+    };
+    let met = if goal.bound.is_met(figure) {
+        "yes"
+    } else {
+        "NO"
+    };
+    let digits = if figure < 10.0 { 2 } else { 0 };
+    let figure = format!("{figure:.digits$}{unit}");
+    vec![goal.what.to_owned(), bound, figure, met.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ceiling::CeilingKind, results::samples, workload::Workload};
+
+    fn append(ratio: f64) -> Results {
+        let append = samples::closed(Backend::Mongodb, Workload::Append, 64, 5_000.0);
+        samples::results(vec![Closed {
+            ceilings: vec![samples::ceiling(CeilingKind::InsertOne, ratio)],
+            ..append
+        }])
+    }
+
+    #[test]
+    fn every_row_has_a_cell_for_every_head() {
+        for grid in grids(&append(3.0)) {
+            let heads = grid.heads.len();
+            assert!(
+                grid.rows.iter().all(|row| row.len() == heads),
+                "{}",
+                grid.title
+            );
+        }
+    }
+
+    #[test]
+    fn a_result_is_shown_with_its_ratio_to_its_ceiling() {
+        let text = text(&append(3.0));
+        assert!(text.contains("3.00 × raw insert_one (1000/s)"), "{text}");
+    }
+
+    #[test]
+    fn a_goal_stands_beside_what_was_measured() {
+        let line = |ratio| {
+            let text = text(&append(ratio));
+            let mut lines = text.lines().map(str::to_owned);
+            lines
+                .find(|it| it.starts_with("append, 64 connections"))
+                .unwrap()
+        };
+        assert!(
+            line(3.0).ends_with("≥ 2.5 ×    3.00 ×  yes"),
+            "{}",
+            line(3.0)
+        );
+        assert!(line(2.0).ends_with("NO"));
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_table() {
+        assert!(grids(&samples::results(Vec::new())).is_empty());
+    }
 }

@@ -1,4 +1,8 @@
-//! Everything that a run measured, as it is written to a file and read again.
+//! Everything that a run measured. `file` writes it and reads it again.
+
+mod file;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::collections::BTreeMap;
 

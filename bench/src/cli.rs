@@ -42,6 +42,16 @@ pub(crate) enum Command {
     Show {
         /// What --json has written
         file: PathBuf,
+        /// As Markdown, for docs/benchmarks
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Draw a run: throughput, latency and growth, as SVG
+    Plot {
+        /// What --json has written
+        file: PathBuf,
+        /// Where the pictures go, such as docs/benchmarks
+        folder: PathBuf,
     },
     /// Say what changed between two runs beyond noise
     ///

@@ -2,7 +2,8 @@
 //! CPU and memory, beside what the parts below it do on the same machine.
 //!
 //! `plan` says what is measured, `lab` starts it, `measure` measures it, `results` is what comes
-//! out, `table` shows it, `goals` beside what it should be, `compare` beside another run. Below them: `workload` is what is sent, `closed` and `open` are two ways of
+//! out, `table` shows it, `goals` beside what it should be, `compare` beside another run, `plot`
+//! draws it. Below them: `workload` is what is sent, `closed` and `open` are two ways of
 //! sending it, over the connections of `client`, and `stream` receives; `ceiling` does the same without the service; `process`,
 //! `metrics`, `machine` and `figures` are what is read and counted.
 
@@ -20,6 +21,7 @@ mod measure;
 mod metrics;
 mod open;
 mod plan;
+mod plot;
 mod process;
 mod results;
 mod run;
@@ -42,7 +44,8 @@ fn main() -> ExitCode {
     let Cli { command, args } = Cli::parse();
     let done = match command {
         None => run(&args),
-        Some(Command::Show { file }) => show(&file),
+        Some(Command::Show { file, markdown }) => show(&file, markdown),
+        Some(Command::Plot { file, folder }) => plot(&file, &folder),
         Some(Command::Compare { before, after }) => compare(&before, &after),
         Some(Command::ServeRoute) => serve::run().map(|()| ExitCode::SUCCESS),
     };
@@ -70,8 +73,21 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn show(file: &Path) -> anyhow::Result<ExitCode> {
-    println!("{}", table::text(&Results::read(file)?));
+fn show(file: &Path, markdown: bool) -> anyhow::Result<ExitCode> {
+    let results = Results::read(file)?;
+    let shown = if markdown {
+        table::markdown(&results)
+    } else {
+        table::text(&results)
+    };
+    println!("{shown}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plot(file: &Path, folder: &Path) -> anyhow::Result<ExitCode> {
+    for path in plot::write(&Results::read(file)?, folder)? {
+        println!("{}", path.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -34,6 +34,30 @@ impl Grid {
         text
     }
 
+    /// For a document.
+    pub(crate) fn markdown(&self) -> String {
+        let last = self.heads.len().saturating_sub(1);
+        let rule = |column| {
+            if column == 0 || column == last {
+                "---"
+            } else {
+                "--:"
+            }
+        };
+        let rules: Vec<&str> = (0..self.heads.len()).map(rule).collect();
+        let mut text = format!(
+            "\n### {}\n\n| {} |\n| {} |\n",
+            self.title,
+            self.heads.join(" | "),
+            rules.join(" | ")
+        );
+        for row in &self.rows {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "| {} |", row.join(" | "));
+        }
+        text
+    }
+
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
         let widest = cells.map(|it| it.chars().count()).max();
@@ -44,6 +68,19 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_has_figures_to_the_right_too() {
+        let grid = Grid {
+            title: "title".to_owned(),
+            heads: &["name", "n", "errors"],
+            rows: vec![["append", "7", "none"].map(str::to_owned).to_vec()],
+        };
+        assert_eq!(
+            grid.markdown(),
+            "\n### title\n\n| name | n | errors |\n| --- | --: | --- |\n| append | 7 | none |\n"
+        );
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

@@ -13,9 +13,9 @@ use crate::{
     results::{Closed, Open, Overload, Results, Stream},
 };
 
-/// Everything that was measured, as text for a terminal.
+/// Everything that was measured, for a terminal.
 pub(crate) fn text(results: &Results) -> String {
-    let mut text = head(results);
+    let mut text = format!("\n{}\n", head(results).join("\n"));
     for grid in grids(results) {
         text += &grid.text();
     }
@@ -26,14 +26,36 @@ pub(crate) fn text(results: &Results) -> String {
     text
 }
 
-fn head(results: &Results) -> String {
-    let commit = results.commit.as_deref().unwrap_or("unknown");
-    let pace = results.pace;
-    format!(
-        "\n{}, commit {commit}\n{} rounds of {:?}, {} events stored before\n\
-         ±: half of what lies between the rounds; µs: CPU time an answer\n",
-        results.machine, pace.rounds, pace.round, results.preloaded_events
-    )
+/// The same, for a document.
+pub(crate) fn markdown(results: &Results) -> String {
+    let mut text = head(results).join("  \n") + "\n";
+    for grid in grids(results) {
+        text += &grid.markdown();
+    }
+    for failed in &results.failed {
+        let _ = writeln!(text, "\n**Failed**: {}: {}", failed.step, failed.error);
+    }
+    text
+}
+
+/// What the figures depend on, and how they are written.
+fn head(results: &Results) -> [String; 3] {
+    let Results {
+        machine,
+        commit,
+        measured_at,
+        pace,
+        preloaded_events,
+        ..
+    } = results;
+    let commit = commit.as_deref().unwrap_or("unknown");
+    let rounds = pace.rounds;
+    let round = pace.round;
+    [
+        format!("{machine}; commit {commit}; {measured_at}"),
+        format!("{rounds} rounds of {round:?}; {preloaded_events} events stored before"),
+        "±: half of what lies between the rounds; µs: CPU time an answer".to_owned(),
+    ]
 }
 
 fn grids(results: &Results) -> Vec<Grid> {

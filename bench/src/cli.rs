@@ -15,26 +15,48 @@ use crate::{
 
 /// Measure the service under load
 ///
-/// Without options everything is measured that the documents of this project quote: each workload
-/// at 1, 16, 64 and 256 connections, on the embedded store and on a replica set of three members.
-/// That takes about half an hour; --quick gives a coarse picture in three minutes, --dry-run only
-/// says what would be done.
+/// Without options everything is measured that the documents of this project quote, on the embedded
+/// store and on a replica set of three members that is started here: each workload at 1, 16, 64 and
+/// 256 connections, given rates, overload, streams, growth and memory (--part names them). That
+/// takes about an hour and a half. --quick gives a coarse picture in three minutes, --dry-run says
+/// what would be done.
 ///
-/// Each workload gets a fresh server on an empty store, is prepared, warmed up and measured in
-/// rounds. Between the rounds its ceilings are measured: what the plain parts below the service do
-/// on the same machine. On a machine that is shared, the ratio to a ceiling tells more than the
-/// figure itself.
+/// Each step gets a fresh server on an empty store, is prepared, warmed up and measured in rounds.
+/// Between the rounds of a workload its ceilings are measured: what the plain parts below the
+/// service do on the same machine. On a machine that is shared, the ratio to a ceiling tells more
+/// than the figure itself.
 ///
 /// At the end stand the goals of the project beside what was measured of them. The exit code is 0
 /// only if every answer was the expected one.
 #[derive(Parser)]
-#[command(name = "sessionstore-bench", args_conflicts_with_subcommands = true)]
+#[command(
+    name = "sessionstore-bench",
+    args_conflicts_with_subcommands = true,
+    after_long_help = EXAMPLES
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) args: Args,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask bench --quick --json now.json
+      A coarse picture, kept in a file
+  cargo xtask bench --backend mongodb --workload append --connections 64 --rounds 10
+      One workload on MongoDB, well measured
+  cargo xtask bench --backend embedded --workload append --rate 2000
+      How long appends take when 2,000 come every second
+  cargo xtask bench --url http://127.0.0.1:8080 --pid 1234 --workload get20
+      A server that runs already
+  cargo xtask bench compare before.json now.json
+      What changed beyond noise
+  cargo xtask bench plot now.json docs/benchmarks
+      Pictures of it
+
+How to read the figures: docs/benchmarks/README.md";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -71,7 +93,8 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A coarse picture in three minutes: short rounds, fewer numbers of connections
+    /// A coarse picture in three minutes: short rounds, fewer numbers of connections, nothing that
+    /// has to grow first
     #[arg(long)]
     quick: bool,
     /// Say what would be measured and about how long that takes, and end
@@ -130,6 +153,10 @@ pub(crate) struct Args {
     )]
     pub(crate) preload: u64,
 
+    /// Events of the store that has grown, for --part growth [default: 1000000]
+    #[arg(long, value_name = "EVENTS", help_heading = "What is measured")]
+    events: Option<u64>,
+
     /// Seconds of a round [default: 5, with --quick 1]
     #[arg(long, value_name = "S", value_parser = seconds, help_heading = "How long")]
     seconds: Option<Duration>,
@@ -144,6 +171,9 @@ pub(crate) struct Args {
     /// Seconds before the first round that do not count [default: 2, with --quick 0.5]
     #[arg(long, value_name = "S", value_parser = seconds, help_heading = "How long")]
     warm_up: Option<Duration>,
+    /// Seconds of --part soak [default: 600]
+    #[arg(long, value_name = "S", value_parser = seconds, help_heading = "How long")]
+    soak: Option<Duration>,
 
     /// Start this binary of the service, built for release [default: the one beside this program]
     #[arg(long, value_name = "FILE", help_heading = "The service")]
@@ -190,6 +220,8 @@ impl Args {
             rates: self.rate.clone(),
             workloads: self.workload.clone(),
             connections: self.connections.iter().map(|it| *it as usize).collect(),
+            events: self.events,
+            soak: self.soak,
             warm_up: self.warm_up,
             round: self.seconds,
             rounds: self.rounds.map(usize::from),

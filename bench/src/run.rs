@@ -5,10 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::{
     cli::Args,
     lab::{self, Lab},
-    machine::{self, Machine},
-    measure::{Bench, closed::Subject, open, overload, stream},
+    measure::{Bench, closed::Subject, growth, memory, open, overload, pages, soak, stream},
     plan::{self, Plan, Step, What},
-    results::{FORMAT, Failed, Results},
+    results::{Failed, Results},
 };
 
 /// Measures everything. A step that fails is noted, and does not stop those after it.
@@ -18,19 +17,7 @@ pub(crate) fn run(plan: &Plan, args: &Args) -> anyhow::Result<Results> {
         .enable_all()
         .build()?;
     lab::allow_many_connections();
-    let mut results = Results {
-        format: FORMAT,
-        measured_at: jiff::Timestamp::now().to_string(),
-        commit: machine::commit(),
-        machine: Machine::here(),
-        pace: plan.pace,
-        preloaded_events: args.preload,
-        closed: Vec::new(),
-        open: Vec::new(),
-        overload: Vec::new(),
-        streams: Vec::new(),
-        failed: Vec::new(),
-    };
+    let mut results = Results::new(plan.pace, args.preload);
     let mut runner = Runner {
         plan,
         preload: args.preload,
@@ -103,6 +90,23 @@ impl Runner<'_> {
                 results.open.extend(measured);
             }
             What::Overload => results.overload.push(overload::measure(&bench).await?),
+            What::Growth { workloads, events } => {
+                let measured = growth::measure(&bench, workloads, *events).await?;
+                results.growth.extend(measured);
+            }
+            What::Pages { lengths } => {
+                results.pages.extend(pages::measure(&bench, lengths).await?);
+            }
+            What::Streams { counts } => {
+                let measured = memory::of_streams(&bench, counts).await?;
+                results.memory.extend(measured);
+            }
+            What::Lanes { counts } => {
+                results
+                    .memory
+                    .extend(memory::of_lanes(&bench, counts).await?);
+            }
+            What::Soak { time } => results.soaks.push(soak::measure(&bench, *time).await?),
             What::Stream { rate } => results.streams.push(stream::measure(&bench, *rate).await?),
         }
         Ok(())

@@ -4,7 +4,7 @@
 use crate::{
     figures::{RoundLatency, Spread, float},
     process::Memory,
-    results::{Closed, Open, Overload, Results, Stream},
+    results::{Closed, Growth, Memories, Open, Overload, Pages, Results, Stream},
 };
 
 /// A figure.
@@ -30,7 +30,11 @@ pub(super) fn of(results: &Results) -> Vec<Figure> {
     let open = results.open.iter().flat_map(open);
     let overload = results.overload.iter().flat_map(overload);
     let streams = results.streams.iter().flat_map(stream);
-    closed.chain(open).chain(overload).chain(streams).collect()
+    let growth = results.growth.iter().flat_map(growth);
+    let pages = results.pages.iter().flat_map(pages);
+    let memory = results.memory.iter().map(memory);
+    let loops = closed.chain(open).chain(overload).chain(streams);
+    loops.chain(growth).chain(pages).chain(memory).collect()
 }
 
 /// The rates of all ceilings, by name.
@@ -93,6 +97,32 @@ fn stream(it: &Stream) -> Vec<Figure> {
     figures.cpu(it.cpu_micros.service);
     figures.memory(it.memory.as_ref());
     figures.1
+}
+
+fn growth(it: &Growth) -> Vec<Figure> {
+    let Growth { events, grown, .. } = it;
+    let subject = format!("{} {} with {events} events", grown.backend, grown.workload);
+    let mut figures = Figures(subject, Vec::new());
+    figures.add("answers/s", grown.rate, More);
+    figures.latency("", &grown.latency_micros);
+    figures.memory(grown.memory.as_ref());
+    figures.1
+}
+
+fn pages(it: &Pages) -> Vec<Figure> {
+    let subject = format!("{} {} page of {} events", it.backend, it.view, it.length);
+    let mut figures = Figures(subject, Vec::new());
+    figures.latency("", &it.latency_micros);
+    figures.cpu(it.cpu_micros.service);
+    figures.1
+}
+
+fn memory(it: &Memories) -> Figure {
+    Figure {
+        name: format!("{} {} {}: resident KiB", it.backend, it.count, it.what),
+        value: single(float(it.resident_kib)),
+        better: Less,
+    }
 }
 
 /// Figures of one subject.

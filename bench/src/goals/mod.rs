@@ -6,7 +6,7 @@ use crate::{
     backend::Backend,
     ceiling::CeilingKind,
     figures::float,
-    results::{Closed, Overload, Results},
+    results::{Closed, Growth, Overload, Results},
     workload::Workload,
 };
 
@@ -47,6 +47,16 @@ enum Measure {
     Memory(Backend),
     /// A figure of overload.
     Overload(Backend, fn(&Overload) -> f64),
+    /// The most memory of the service on a store that has grown, in megabytes.
+    MemoryGrown(Backend),
+    /// Rate on the store that has grown through that on an empty one: of the workload that loses
+    /// most.
+    Growth(Backend),
+    /// Median latency of a page of the longest session through that of one of 100 events: of the
+    /// view that loses most.
+    PageOfLongest(Backend),
+    /// Memory at the end of a soak through that in its first half.
+    Soak(Backend),
 }
 
 /// A workload in a closed loop.
@@ -79,6 +89,21 @@ impl Goal {
                 let mut overload = results.overload.iter();
                 overload.find(|it| it.backend == *backend).map(figure)
             }
+            Measure::MemoryGrown(backend) => {
+                let peaks = growth(results, *backend).filter_map(|it| it.grown.memory);
+                peaks.map(|it| it.peak_kib).max().map(megabytes)
+            }
+            Measure::Growth(backend) => {
+                let growth = growth(results, *backend);
+                let ratios = growth.map(|it| it.grown.rate.median / it.empty.rate.median);
+                ratios.min_by(f64::total_cmp)
+            }
+            Measure::PageOfLongest(backend) => page_of_longest(results, *backend),
+            Measure::Soak(backend) => {
+                let mut soaks = results.soaks.iter().filter(|it| it.backend == *backend);
+                let long = soaks.find(|it| it.samples.last().is_some_and(|it| it.seconds >= LONG));
+                long.map(|it| it.growth)
+            }
         }
     }
 }
@@ -109,6 +134,32 @@ fn peak_megabytes(results: &Results, backend: Backend) -> Option<f64> {
     peaks.max().map(megabytes)
 }
 
+/// Events in the store of which goals speak.
+const GROWN: u64 = 1_000_000;
+
+/// Seconds of which goals speak: ten minutes, as far as they are looked at.
+const LONG: f64 = 590.0;
+
+fn growth(results: &Results, backend: Backend) -> impl Iterator<Item = &Growth> {
+    let growth = results.growth.iter();
+    growth.filter(move |it| it.empty.backend == backend && it.events >= GROWN)
+}
+
+/// Events of the session that others are compared with: it has a whole page in every view.
+const ORDINARY: u64 = 100;
+
+fn page_of_longest(results: &Results, backend: Backend) -> Option<f64> {
+    let pages = || results.pages.iter().filter(|it| it.backend == backend);
+    let longest = pages().map(|it| it.length).max()?;
+    let ratios = pages()
+        .filter(|it| it.length == longest)
+        .filter_map(|long| {
+            let mut ordinary = pages().filter(|it| it.length == ORDINARY && it.view == long.view);
+            Some(long.latency_micros.p50.median / ordinary.next()?.latency_micros.p50.median)
+        });
+    ratios.max_by(f64::total_cmp)
+}
+
 fn megabytes(kib: u64) -> f64 {
     float(kib * 1_024) / 1e6
 }
@@ -116,7 +167,7 @@ fn megabytes(kib: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::samples;
+    use crate::{results::samples, workload::View};
 
     fn measured(what: &str, results: &Results) -> Option<f64> {
         let goal = GOALS.iter().find(|it| it.what == what).unwrap();
@@ -169,6 +220,56 @@ mod tests {
             measured("RSS, MongoDB, any workload", &results),
             Some(30.72)
         );
+    }
+
+    #[test]
+    fn growth_is_that_of_the_workload_that_loses_most() {
+        let growth = |workload, grown| Growth {
+            events: 1_000_000,
+            empty: samples::closed(Backend::Embedded, workload, 64, 1_000.0),
+            grown: samples::closed(Backend::Embedded, workload, 64, grown),
+        };
+        let mut results = samples::results(Vec::new());
+        results.growth.push(growth(Workload::Append, 950.0));
+        results.growth.push(growth(Workload::Get20, 700.0));
+        let figure = measured(
+            "growth, embedded: with 1,000,000 events through empty",
+            &results,
+        );
+        assert_eq!(figure, Some(0.7));
+    }
+
+    #[test]
+    fn a_store_that_has_grown_little_says_nothing_of_growth() {
+        let append = samples::closed(Backend::Embedded, Workload::Append, 64, 1_000.0);
+        let mut results = samples::results(Vec::new());
+        results.growth.push(Growth {
+            events: 20_000,
+            empty: append.clone(),
+            grown: append,
+        });
+        let figure = measured("RSS, embedded, with 1,000,000 events", &results);
+        assert_eq!(figure, None);
+    }
+
+    #[test]
+    fn pages_are_as_flat_as_the_view_that_loses_most() {
+        let mut results = samples::results(Vec::new());
+        for (length, view, micros) in [
+            // A page of ten events is cheaper, and says nothing about length.
+            (10, View::First, 50.0),
+            (100, View::First, 100.0),
+            (100, View::Last, 100.0),
+            (100_000, View::First, 110.0),
+            (100_000, View::Last, 150.0),
+        ] {
+            results.pages.push(samples::pages(length, view, micros));
+        }
+        let figure = measured(
+            "pages, MongoDB: p50 of the longest session through 100",
+            &results,
+        );
+        assert_eq!(figure, Some(1.5));
     }
 
     #[test]

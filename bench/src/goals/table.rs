@@ -7,7 +7,10 @@ use crate::{
     goals::{
         Bound::{AtLeast, AtMost},
         Cell, Goal,
-        Measure::{LatencyOfCeiling, Memory, OfCeiling, OfCell, Overload, Rate, ServiceCpu},
+        Measure::{
+            Growth, LatencyOfCeiling, Memory, MemoryGrown, OfCeiling, OfCell, Overload,
+            PageOfLongest, Rate, ServiceCpu, Soak,
+        },
     },
     workload::Workload::{Append, AppendHot, Create, Get20, Mixed, Replay},
 };
@@ -95,6 +98,49 @@ pub(crate) const GOALS: &[Goal] = &[
         measure: Memory(Mongodb),
         bound: AtMost(40.0),
         unit: " MB",
+    },
+    Goal {
+        what: "RSS, embedded, with 1,000,000 events",
+        measure: MemoryGrown(Embedded),
+        bound: AtMost(64.0),
+        unit: " MB",
+    },
+    // "Flat": what an allocator keeps now and then is no leak, which would double it.
+    Goal {
+        what: "RSS over 10 minutes, MongoDB: last quarter through second",
+        measure: Soak(Mongodb),
+        bound: AtMost(1.1),
+        unit: RATIO,
+    },
+    Goal {
+        what: "RSS over 10 minutes, embedded: last quarter through second",
+        measure: Soak(Embedded),
+        bound: AtMost(1.1),
+        unit: RATIO,
+    },
+    Goal {
+        what: "growth, MongoDB: with 1,000,000 events through empty",
+        measure: Growth(Mongodb),
+        bound: AtLeast(0.8),
+        unit: RATIO,
+    },
+    Goal {
+        what: "growth, embedded: with 1,000,000 events through empty",
+        measure: Growth(Embedded),
+        bound: AtLeast(0.8),
+        unit: RATIO,
+    },
+    Goal {
+        what: "pages, MongoDB: p50 of the longest session through 100",
+        measure: PageOfLongest(Mongodb),
+        bound: AtMost(1.2),
+        unit: RATIO,
+    },
+    Goal {
+        what: "pages, embedded: p50 of the longest session through 100",
+        measure: PageOfLongest(Embedded),
+        bound: AtMost(1.2),
+        unit: RATIO,
     },
     Goal {
         what: "overload 3 ×, MongoDB: goodput through capacity",

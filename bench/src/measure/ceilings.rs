@@ -5,7 +5,7 @@ use std::iter;
 use crate::{
     ceiling::{self, CeilingKind, Drive, Sample},
     figures::{self, RoundLatency, Spread},
-    measure::closed::Subject,
+    measure::{closed::Subject, rounds::Round},
     results::Ceiling,
 };
 
@@ -35,25 +35,28 @@ impl Ceilings {
         Ok(Self(running))
     }
 
-    /// After a round in which the service gave so many answers a second, and committed so many
-    /// records at once, if it committed any.
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// After a round of the service.
     pub(super) async fn round(
         &mut self,
         subject: &Subject<'_>,
         connections: usize,
-        answers: f64,
-        batch: Option<f64>,
+        round: &Round,
     ) -> anyhow::Result<()> {
         let items = figures::float(subject.workload.items());
         for running in &mut self.0 {
             let drive = Drive {
                 connections,
-                batch: whole(batch.unwrap_or(1.0)),
+                batch: whole(round.batch.unwrap_or(1.0)),
                 time: subject.bench.pace.ceiling_round,
             };
             let sample = running.ceiling.measure(drive).await?;
             eprintln!("    {}: {:.0}/s", running.kind, sample.rate);
-            let own = running.kind.comparable(answers, items);
+            let own = running.kind.comparable(round.rate(), items);
             running.samples.push((own, sample));
             running.batches.push(figures::float(drive.batch));
         }

@@ -2,8 +2,13 @@
 
 mod ceilings;
 pub(crate) mod closed;
+pub(crate) mod growth;
+pub(crate) mod memory;
 pub(crate) mod open;
 pub(crate) mod overload;
+pub(crate) mod pages;
+mod rounds;
+pub(crate) mod soak;
 pub(crate) mod stream;
 
 use std::{collections::BTreeMap, time::Duration};

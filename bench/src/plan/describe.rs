@@ -23,30 +23,58 @@ impl fmt::Display for Step {
                 workload,
                 connections,
             } => {
-                let connections: Vec<String> = connections.iter().map(usize::to_string).collect();
-                let connections = connections.join(", ");
+                let connections = list(connections);
                 write!(f, "{backend}: {workload} over {connections} connections")
             }
             What::Open { workload, rates } => write!(f, "{backend}: {workload} at {rates}"),
             What::Overload => write!(f, "{backend}: overload"),
             What::Stream { rate } => write!(f, "{backend}: streams, {rate} appends/s"),
+            What::Growth { workloads, events } => {
+                let workloads = list(workloads);
+                write!(
+                    f,
+                    "{backend}: {workloads} with 0 and {events} events stored"
+                )
+            }
+            What::Pages { lengths } => {
+                write!(
+                    f,
+                    "{backend}: pages of sessions of {} events",
+                    list(lengths)
+                )
+            }
+            What::Streams { counts } => {
+                write!(f, "{backend}: memory with {} streams open", list(counts))
+            }
+            What::Lanes { counts } => {
+                write!(
+                    f,
+                    "{backend}: memory with {} sessions appended to",
+                    list(counts)
+                )
+            }
+            What::Soak { time } => {
+                write!(f, "{backend}: whole conversations for {}", minutes(*time))
+            }
         }
     }
 }
 
 impl fmt::Display for Rates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |rates: Vec<String>| rates.join(", ");
         match self {
-            Self::Absolute(rates) => {
-                write!(f, "{}/s", list(rates.iter().map(f64::to_string).collect()))
-            }
+            Self::Absolute(rates) => write!(f, "{}/s", list(rates)),
             Self::OfCapacity(shares) => {
-                let shares = shares.iter().map(|share| format!("{:.0}", share * 100.0));
-                write!(f, "{} % of capacity", list(shares.collect()))
+                let percent: Vec<f64> = shares.iter().map(|share| share * 100.0).collect();
+                write!(f, "{} % of capacity", list(&percent))
             }
         }
     }
+}
+
+fn list(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
 }
 
 /// Minutes and seconds, for people.

@@ -5,10 +5,14 @@ use std::time::Duration;
 use crate::{
     ceiling::CeilingKind,
     plan::{Pace, Plan, Rates, Step, What},
+    workload::View,
 };
 
 /// About how long a server takes to start and a workload to be prepared.
 const PREPARATION: Duration = Duration::from_millis(1_500);
+
+/// How long the service is left alone before its memory is looked at, with what comes before.
+const REST: Duration = Duration::from_secs(2);
 
 impl Plan {
     /// About how long the steps from this one on take.
@@ -39,8 +43,29 @@ impl Step {
             }
             What::Overload => PREPARATION + rounds(pace, 2 * pace.round),
             What::Stream { .. } => PREPARATION + rounds(pace, pace.round),
+            What::Growth { workloads, events } => {
+                let each = PREPARATION + rounds(pace, pace.round);
+                stored(*events) + times(each, 2 * workloads.len())
+            }
+            What::Pages { lengths } => {
+                let views = lengths.len() * View::ALL.len();
+                let pages = times(rounds(pace, pace.round), views);
+                PREPARATION + stored(lengths.iter().sum()) + pages
+            }
+            What::Streams { counts } => PREPARATION + times(REST, counts.len()),
+            What::Lanes { counts } => {
+                let sessions = counts.iter().max().copied().unwrap_or_default();
+                // To create a session takes about as long as to store three events in batches.
+                PREPARATION + times(REST, counts.len()) + stored(4 * sessions)
+            }
+            What::Soak { time } => PREPARATION + *time,
         }
     }
+}
+
+/// So many events, in batches, at ten thousand a second.
+fn stored(events: u64) -> Duration {
+    Duration::from_micros(100).saturating_mul(u32::try_from(events).unwrap_or(u32::MAX))
 }
 
 /// So many rounds of this length, with the warm-up before.

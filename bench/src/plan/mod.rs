@@ -40,6 +40,19 @@ pub(crate) enum What {
     Overload,
     /// So many appends a second, on their way to subscribers.
     Stream { rate: f64 },
+    /// Workloads on an empty store, and on one with so many events.
+    Growth {
+        workloads: Vec<Workload>,
+        events: u64,
+    },
+    /// Pages of sessions of so many events.
+    Pages { lengths: Vec<u64> },
+    /// Memory while so many streams are open.
+    Streams { counts: Vec<u64> },
+    /// Memory after so many sessions were appended to.
+    Lanes { counts: Vec<u64> },
+    /// Whole conversations for so long.
+    Soak { time: Duration },
 }
 
 /// Parts of a plan.
@@ -51,8 +64,16 @@ pub(crate) enum Part {
     Open,
     /// Three times as many appends as the service can carry
     Overload,
-    /// 100 sessions with 10 subscribers each
+    /// 100 sessions with 10 subscribers each: how long events are under way
     Stream,
+    /// Pages of sessions of 10 to 100,000 events
+    Pages,
+    /// Workloads on an empty store and on one with 1,000,000 events in 20,000 sessions
+    Growth,
+    /// Memory against open streams, and against sessions that were appended to
+    Memory,
+    /// Whole conversations for ten minutes: memory against time
+    Soak,
 }
 
 /// Rates of an open loop.
@@ -87,6 +108,9 @@ pub(crate) struct Wish {
     /// Of open loops, in requests a second.
     pub(crate) rates: Vec<f64>,
     pub(crate) connections: Vec<usize>,
+    /// Of the store that has grown.
+    pub(crate) events: Option<u64>,
+    pub(crate) soak: Option<Duration>,
     pub(crate) warm_up: Option<Duration>,
     pub(crate) round: Option<Duration>,
     pub(crate) rounds: Option<usize>,
@@ -114,6 +138,32 @@ const SHARES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
 /// Appends a second while streams are open; ten times as many deliveries.
 const STREAM_RATE: f64 = 500.0;
+
+/// What can be seen in short rounds: nothing that has to grow first.
+const QUICK_PARTS: [Part; 4] = [Part::Closed, Part::Open, Part::Overload, Part::Stream];
+
+/// Events of a session whose pages are read.
+const LENGTHS: [u64; 5] = [10, 100, 1_000, 10_000, 100_000];
+
+/// What is measured on a store that has grown: writes, reads, and both together.
+const GROWTH: [Workload; 5] = [
+    Workload::Append,
+    Workload::Create,
+    Workload::Replay,
+    Workload::Get20,
+    Workload::Mixed,
+];
+
+/// Of the store that has grown.
+const EVENTS: u64 = 1_000_000;
+
+/// Open at the same time.
+const STREAMS: [u64; 4] = [0, 100, 1_000, 5_000];
+
+/// Beyond the 20,000 whose place the service remembers.
+const LANES: [u64; 5] = [0, 1_000, 10_000, 20_000, 100_000];
+
+const SOAK: Duration = Duration::from_secs(600);
 
 impl Plan {
     pub(crate) fn of(wish: &Wish) -> Self {
@@ -144,12 +194,16 @@ fn parts(backend: Backend, wish: &Wish) -> Vec<Part> {
         &[Part::Open]
     } else if !wish.workloads.is_empty() || !wish.connections.is_empty() {
         &[Part::Closed]
+    } else if wish.quick {
+        &QUICK_PARTS
     } else {
         Part::value_variants()
     };
     let mut parts = given_or(&wish.parts, all);
-    // What needs a service with settings of its own cannot be measured with one that runs.
-    parts.retain(|part| backend != Backend::Given || *part != Part::Overload);
+    // What needs a service with settings or a store of its own cannot be measured with one that
+    // runs.
+    let needs_own = |part: &Part| matches!(part, Part::Overload | Part::Growth);
+    parts.retain(|part| backend != Backend::Given || !needs_own(part));
     parts
 }
 
@@ -162,6 +216,24 @@ fn whats(part: Part, wish: &Wish) -> Vec<What> {
         Part::Open => open(wish),
         Part::Overload => vec![What::Overload],
         Part::Stream => vec![What::Stream { rate: STREAM_RATE }],
+        Part::Pages => vec![What::Pages {
+            lengths: LENGTHS.to_vec(),
+        }],
+        Part::Growth => vec![What::Growth {
+            workloads: given_or(&wish.workloads, &GROWTH),
+            events: wish.events.unwrap_or(EVENTS),
+        }],
+        Part::Memory => vec![
+            What::Streams {
+                counts: STREAMS.to_vec(),
+            },
+            What::Lanes {
+                counts: LANES.to_vec(),
+            },
+        ],
+        Part::Soak => vec![What::Soak {
+            time: wish.soak.unwrap_or(SOAK),
+        }],
     }
 }
 
@@ -245,12 +317,37 @@ mod tests {
     }
 
     #[test]
+    fn without_a_wish_each_part_is_measured_on_both_backends() {
+        let plan = Plan::of(&Wish::default());
+        for backend in [Backend::Embedded, Backend::Mongodb] {
+            let steps = plan.steps.iter().filter(|it| it.backend == backend);
+            let whats: Vec<&What> = steps.map(|it| &it.what).collect();
+            let has = |wanted: fn(&What) -> bool| whats.iter().any(|it| wanted(it));
+            assert!(has(|it| matches!(it, What::Open { .. })));
+            assert!(has(|it| matches!(it, What::Overload)));
+            assert!(has(|it| matches!(it, What::Stream { .. })));
+            assert!(has(|it| matches!(
+                it,
+                What::Growth {
+                    events: 1_000_000,
+                    ..
+                }
+            )));
+            assert!(has(|it| matches!(it, What::Pages { .. })));
+            assert!(has(|it| matches!(it, What::Streams { .. })));
+            assert!(has(|it| matches!(it, What::Lanes { .. })));
+            assert!(has(|it| matches!(it, What::Soak { .. })));
+        }
+    }
+
+    #[test]
     fn the_quick_plan_finishes_in_three_minutes() {
         let wish = Wish {
             quick: true,
             ..Wish::default()
         };
-        assert!(Plan::of(&wish).estimate_from(0) < Duration::from_secs(170));
+        // The rest is for starting the database, and for a slow machine.
+        assert!(Plan::of(&wish).estimate_from(0) < Duration::from_secs(150));
     }
 
     #[test]

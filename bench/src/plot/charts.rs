@@ -3,7 +3,10 @@
 use crate::{
     backend::Backend,
     figures::{Percentiles, float},
-    plot::axis::{Axis, Scale},
+    plot::{
+        axis::{Axis, Scale},
+        growth,
+    },
     results::{Closed, Open, Results},
     workload::Workload,
 };
@@ -37,6 +40,7 @@ pub(super) fn of(results: &Results) -> Vec<Chart> {
         charts.push(percentiles(results, backend));
         charts.push(latency_by_rate(results, backend));
     }
+    charts.extend(growth::of(results));
     for chart in &mut charts {
         chart.lines.retain(|line| !line.points.is_empty());
     }
@@ -140,7 +144,7 @@ fn curve(latency: &Percentiles) -> Vec<(f64, f64)> {
     shares.map(|(share, micros)| (share, micros / 1e3)).to_vec()
 }
 
-fn axis(label: &'static str, scale: Scale) -> Axis {
+pub(super) fn axis(label: &'static str, scale: Scale) -> Axis {
     Axis { label, scale }
 }
 

@@ -1,9 +1,10 @@
-//! Results as pictures: `charts` says what is in them, `axis` how figures lie on a line, `draw`
-//! makes text of SVG out of it.
+//! Results as pictures: `charts` and `growth` say what is in them, `axis` how figures lie on a line,
+//! `draw` makes text of SVG out of it.
 
 mod axis;
 mod charts;
 mod draw;
+mod growth;
 
 use std::{
     fs,

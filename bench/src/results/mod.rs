@@ -4,7 +4,7 @@ mod file;
 #[cfg(test)]
 pub(crate) mod samples;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +12,10 @@ use crate::{
     backend::Backend,
     ceiling::CeilingKind,
     figures::{Percentiles, RoundLatency, Spread},
-    machine::Machine,
+    machine::{self, Machine},
     plan::Pace,
     process::Memory,
-    workload::Workload,
+    workload::{View, Workload},
 };
 
 /// Of this form; a file of another one is refused.
@@ -44,6 +44,14 @@ pub(crate) struct Results {
     pub(crate) overload: Vec<Overload>,
     #[serde(default)]
     pub(crate) streams: Vec<Stream>,
+    #[serde(default)]
+    pub(crate) growth: Vec<Growth>,
+    #[serde(default)]
+    pub(crate) pages: Vec<Pages>,
+    #[serde(default)]
+    pub(crate) memory: Vec<Memories>,
+    #[serde(default)]
+    pub(crate) soaks: Vec<Soak>,
     /// What could not be measured, and why.
     #[serde(default)]
     pub(crate) failed: Vec<Failed>,
@@ -168,6 +176,75 @@ pub(crate) struct Stream {
     pub(crate) memory: Option<Memory>,
 }
 
+/// A workload on an empty store and on one that has grown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Growth {
+    /// In the store that has grown.
+    pub(crate) events: u64,
+    pub(crate) empty: Closed,
+    pub(crate) grown: Closed,
+}
+
+/// A page of a session in a closed loop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Pages {
+    pub(crate) backend: Backend,
+    /// Events of the session.
+    pub(crate) length: u64,
+    pub(crate) view: View,
+    /// Pages a second.
+    pub(crate) rate: Spread,
+    pub(crate) latency_micros: RoundLatency,
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) cpu_micros: Cpu,
+}
+
+/// Memory of the service while so many of something are open or remembered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Memories {
+    pub(crate) backend: Backend,
+    pub(crate) what: Remembered,
+    pub(crate) count: u64,
+    pub(crate) resident_kib: u64,
+}
+
+/// What takes memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Remembered {
+    /// Open streams.
+    Streams,
+    /// Sessions that were appended to; of the last 20,000 the service knows the place.
+    Lanes,
+}
+
+/// The same load for long.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Soak {
+    pub(crate) backend: Backend,
+    pub(crate) workload: Workload,
+    pub(crate) connections: usize,
+    /// Expected answers a second.
+    pub(crate) rate: f64,
+    /// Memory of the last quarter through that of the second.
+    pub(crate) growth: f64,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) errors: BTreeMap<String, u64>,
+}
+
+/// Memory at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Sample {
+    /// Since the beginning.
+    pub(crate) seconds: f64,
+    pub(crate) resident_kib: u64,
+}
+
 /// A step of the plan that came to nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Failed {
@@ -175,14 +252,49 @@ pub(crate) struct Failed {
     pub(crate) error: String,
 }
 
+impl fmt::Display for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Streams => "streams",
+            Self::Lanes => "lanes",
+        })
+    }
+}
+
 impl Results {
+    /// Of a run that has not measured anything yet.
+    pub(crate) fn new(pace: Pace, preloaded_events: u64) -> Self {
+        Self {
+            format: FORMAT,
+            measured_at: jiff::Timestamp::now().to_string(),
+            commit: machine::commit(),
+            machine: Machine::here(),
+            pace,
+            preloaded_events,
+            closed: Vec::new(),
+            open: Vec::new(),
+            overload: Vec::new(),
+            streams: Vec::new(),
+            growth: Vec::new(),
+            pages: Vec::new(),
+            memory: Vec::new(),
+            soaks: Vec::new(),
+            failed: Vec::new(),
+        }
+    }
+
     /// Whether something is not as it has to be.
     pub(crate) fn has_errors(&self) -> bool {
         let closed = self.closed.iter().map(|it| &it.errors);
         let open = self.open.iter().map(|it| &it.errors);
         let overload = self.overload.iter().map(|it| &it.errors);
         let streams = self.streams.iter().map(|it| &it.errors);
-        let mut errors = closed.chain(open).chain(overload).chain(streams);
+        let growth = self.growth.iter();
+        let growth = growth.flat_map(|it| [&it.empty.errors, &it.grown.errors]);
+        let pages = self.pages.iter().map(|it| &it.errors);
+        let soaks = self.soaks.iter().map(|it| &it.errors);
+        let loops = closed.chain(open).chain(overload).chain(streams);
+        let mut errors = loops.chain(growth).chain(pages).chain(soaks);
         !self.failed.is_empty() || errors.any(|it| !it.is_empty())
     }
 }

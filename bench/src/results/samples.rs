@@ -9,14 +9,19 @@ use crate::{
     machine::Machine,
     plan::Pace,
     process::Memory,
-    results::{Ceiling, Closed, Cpu, FORMAT, Open, Results},
-    workload::Workload,
+    results::{Ceiling, Closed, Cpu, Open, Pages, Results},
+    workload::{View, Workload},
 };
 
 /// A run with nothing but these.
 pub(crate) fn results(closed: Vec<Closed>) -> Results {
+    let pace = Pace {
+        warm_up: Duration::from_secs(1),
+        round: Duration::from_secs(5),
+        rounds: 3,
+        ceiling_round: Duration::from_secs(2),
+    };
     Results {
-        format: FORMAT,
         measured_at: "2026-01-01T00:00:00Z".to_owned(),
         commit: Some("0123456789ab".to_owned()),
         machine: Machine {
@@ -25,18 +30,8 @@ pub(crate) fn results(closed: Vec<Closed>) -> Results {
             memory_kib: Some(8_000_000),
             kernel: "6.0".to_owned(),
         },
-        pace: Pace {
-            warm_up: Duration::from_secs(1),
-            round: Duration::from_secs(5),
-            rounds: 3,
-            ceiling_round: Duration::from_secs(2),
-        },
-        preloaded_events: 0,
         closed,
-        open: Vec::new(),
-        overload: Vec::new(),
-        streams: Vec::new(),
-        failed: Vec::new(),
+        ..Results::new(pace, 0)
     }
 }
 
@@ -97,6 +92,23 @@ pub(crate) fn open(backend: Backend, rate: f64, p50: f64) -> Open {
             generator: spread(10.0),
         },
         memory: None,
+    }
+}
+
+/// A page on MongoDB.
+pub(crate) fn pages(length: u64, view: View, p50: f64) -> Pages {
+    Pages {
+        backend: Backend::Mongodb,
+        length,
+        view,
+        rate: spread(1e6 / p50),
+        latency_micros: latency(p50),
+        errors: BTreeMap::new(),
+        cpu_micros: Cpu {
+            service: None,
+            mongods: None,
+            generator: spread(10.0),
+        },
     }
 }
 

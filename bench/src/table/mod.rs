@@ -1,16 +1,18 @@
-//! Results as tables, for people. `grid` lays out, `cells` writes figures.
+//! Results as tables, for people: `loops` and `growth` say what stands in them, `cells` how a figure
+//! is written, `grid` lays out.
 
 mod cells;
 mod grid;
+mod growth;
+mod loops;
 
 use std::fmt::Write as _;
 
 use grid::Grid;
 
 use crate::{
-    backend::Backend,
     goals::{Bound, GOALS, Goal},
-    results::{Closed, Open, Overload, Results, Stream},
+    results::Results,
 };
 
 /// Everything that was measured, for a terminal.
@@ -58,167 +60,18 @@ fn head(results: &Results) -> [String; 3] {
     ]
 }
 
+/// All tables that have rows; the goals come last.
 fn grids(results: &Results) -> Vec<Grid> {
-    let closed = [Backend::Embedded, Backend::Mongodb, Backend::Given].map(|backend| {
-        let rows = results.closed.iter().filter(|it| it.backend == backend);
-        Grid {
-            title: format!("Closed loop, {backend}"),
-            heads: &CLOSED,
-            rows: rows.map(closed_row).collect(),
-        }
-    });
-    let others = [
-        Grid {
-            title: "Open loop: latencies from when requests were due".to_owned(),
-            heads: &OPEN,
-            rows: results.open.iter().map(open_row).collect(),
-        },
-        Grid {
-            title: "Overload: three times of what a closed loop gets through".to_owned(),
-            heads: &OVERLOAD,
-            rows: results.overload.iter().map(overload_row).collect(),
-        },
-        Grid {
-            title: "Streams: from when an append was due until it had arrived".to_owned(),
-            heads: &STREAMS,
-            rows: results.streams.iter().map(stream_row).collect(),
-        },
-        Grid {
-            title: "Goals: what was measured of them".to_owned(),
-            heads: &["goal", "bound", "measured", "met"],
-            rows: goal_rows(results),
-        },
-    ];
-    let mut grids: Vec<Grid> = closed.into_iter().chain(others).collect();
+    let goals = Grid {
+        title: "Goals: what was measured of them".to_owned(),
+        heads: &["goal", "bound", "measured", "met"],
+        rows: goal_rows(results),
+    };
+    let mut grids = loops::grids(results);
+    grids.extend(growth::grids(results));
+    grids.push(goals);
     grids.retain(|grid| !grid.rows.is_empty());
     grids
-}
-
-const CLOSED: [&str; 13] = [
-    "workload",
-    "conns",
-    "answers/s",
-    "±",
-    "p50 ms",
-    "p99 ms",
-    "p99.9 ms",
-    "service µs",
-    "mongod µs",
-    "own µs",
-    "peak MiB",
-    "errors",
-    "ratio to ceilings",
-];
-
-fn closed_row(it: &Closed) -> Vec<String> {
-    let all = &it.latency_micros.all;
-    vec![
-        it.workload.to_string(),
-        it.connections.to_string(),
-        cells::rate(&it.rate),
-        cells::plus_minus(&it.rate),
-        cells::millis(all.p50),
-        cells::millis(all.p99),
-        cells::millis(all.p999),
-        cells::micros(it.cpu_micros.service.as_ref()),
-        cells::micros(it.cpu_micros.mongods.as_ref()),
-        cells::micros(Some(&it.cpu_micros.generator)),
-        cells::peak(it.memory.as_ref()),
-        cells::errors(&it.errors),
-        cells::ratios(&it.ceilings),
-    ]
-}
-
-const OPEN: [&str; 11] = [
-    "workload",
-    "due/s",
-    "of capacity",
-    "answers/s",
-    "p50 ms",
-    "p99 ms",
-    "p99.9 ms",
-    "sent late p99 ms",
-    "service µs",
-    "own µs",
-    "errors",
-];
-
-fn open_row(it: &Open) -> Vec<String> {
-    let all = &it.latency_micros.all;
-    vec![
-        format!("{} {}", it.backend, it.workload),
-        format!("{:.0}", it.rate),
-        it.share
-            .map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0)),
-        cells::rate(&it.answered),
-        cells::millis(all.p50),
-        cells::millis(all.p99),
-        cells::millis(all.p999),
-        cells::millis(it.lateness_micros.p99),
-        cells::micros(it.cpu_micros.service.as_ref()),
-        cells::micros(Some(&it.cpu_micros.generator)),
-        cells::errors(&it.errors),
-    ]
-}
-
-const OVERLOAD: [&str; 12] = [
-    "backend",
-    "capacity/s",
-    "due/s",
-    "goodput/s",
-    "of capacity",
-    "accepted p99 ms",
-    "refused p99 ms",
-    "from sent ms",
-    "refused",
-    "unsent",
-    "own µs",
-    "errors",
-];
-
-fn overload_row(it: &Overload) -> Vec<String> {
-    vec![
-        it.backend.to_string(),
-        cells::rate(&it.capacity),
-        cells::rate(&it.offered),
-        cells::rate(&it.goodput),
-        format!("{:.2}", it.ratio.median),
-        cells::millis(it.accepted_micros.p99),
-        cells::millis(it.refused_micros.p99),
-        cells::millis(it.refused_from_sent_micros.p99),
-        it.refused.to_string(),
-        it.unsent.to_string(),
-        cells::micros(Some(&it.cpu_micros.generator)),
-        cells::errors(&it.errors),
-    ]
-}
-
-const STREAMS: [&str; 10] = [
-    "backend",
-    "appends/s",
-    "subscribers",
-    "delivered",
-    "append p50 ms",
-    "delivery p50 ms",
-    "p99 ms",
-    "service µs",
-    "peak MiB",
-    "errors",
-];
-
-fn stream_row(it: &Stream) -> Vec<String> {
-    vec![
-        it.backend.to_string(),
-        format!("{:.0}", it.rate),
-        it.subscribers.to_string(),
-        it.delivered.to_string(),
-        cells::millis(it.append_micros.all.p50),
-        cells::millis(it.delivery_micros.all.p50),
-        cells::millis(it.delivery_micros.all.p99),
-        cells::micros(it.cpu_micros.service.as_ref()),
-        cells::peak(it.memory.as_ref()),
-        cells::errors(&it.errors),
-    ]
 }
 
 /// Those that were measured; none if none was.
@@ -250,7 +103,12 @@ fn goal_row(goal: &Goal, figure: f64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ceiling::CeilingKind, results::samples, workload::Workload};
+    use crate::{
+        backend::Backend,
+        ceiling::CeilingKind,
+        results::{Closed, Growth, Memories, Remembered, Sample, Soak, samples},
+        workload::{View, Workload},
+    };
 
     fn append(ratio: f64) -> Results {
         let append = samples::closed(Backend::Mongodb, Workload::Append, 64, 5_000.0);
@@ -262,7 +120,38 @@ mod tests {
 
     #[test]
     fn every_row_has_a_cell_for_every_head() {
-        for grid in grids(&append(3.0)) {
+        let mut results = append(3.0);
+        results
+            .open
+            .push(samples::open(Backend::Mongodb, 100.0, 500.0));
+        results.pages.push(samples::pages(100, View::First, 500.0));
+        results.growth.push(Growth {
+            events: 1_000_000,
+            empty: results.closed[0].clone(),
+            grown: results.closed[0].clone(),
+        });
+        results.memory.push(Memories {
+            backend: Backend::Mongodb,
+            what: Remembered::Lanes,
+            count: 100,
+            resident_kib: 20_000,
+        });
+        let sample = Sample {
+            seconds: 60.0,
+            resident_kib: 20_000,
+        };
+        results.soaks.push(Soak {
+            backend: Backend::Mongodb,
+            workload: Workload::Mixed,
+            connections: 64,
+            rate: 1_000.0,
+            growth: 1.0,
+            samples: vec![sample],
+            errors: std::collections::BTreeMap::new(),
+        });
+        let grids = grids(&results);
+        assert_eq!(grids.len(), 7);
+        for grid in grids {
             let heads = grid.heads.len();
             assert!(
                 grid.rows.iter().all(|row| row.len() == heads),

@@ -6,6 +6,7 @@
 mod source;
 mod turn;
 mod turns;
+mod view;
 
 use std::fmt;
 
@@ -13,9 +14,11 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use source::{Failure, Source};
-use source::{Kind, View};
+use source::{Kind, Page};
 pub(crate) use turn::Turn;
 pub(crate) use turns::{EVENT_ID, spoken};
+use view::PAGE;
+pub(crate) use view::View;
 
 /// A kind of load.
 #[derive(
@@ -55,9 +58,6 @@ const SHORT: u64 = 40;
 
 /// Events of a session that is read at any place.
 const DEEP: u64 = 1_000;
-
-/// Events in a page that is read.
-const PAGE: u64 = 20;
 
 /// Events in a request of a batch workload, and of a preparation. Those of 64 connections fit into
 /// the service's queue of 10,000.
@@ -101,11 +101,11 @@ impl Workload {
             Self::Replay => Kind::Replay { stored: REPLAYED },
             Self::Create => Kind::Create,
             Self::Get20 => Kind::Page {
-                view: View::First,
+                page: Page::At(View::First, SHORT),
                 events: PAGE,
             },
             Self::Get20Deep => Kind::Page {
-                view: View::Offset { within: DEEP },
+                page: Page::Offset(DEEP),
                 events: PAGE,
             },
             Self::Mixed => Kind::Mixed,
@@ -178,6 +178,38 @@ pub(crate) fn streamed(group: &str) -> (Preparation, Source) {
     (vec![create], source(Kind::Append))
 }
 
+/// What stores one session of this many events.
+pub(crate) fn session_of(group: &str, length: u64) -> Preparation {
+    let source = |kind| Source::new(group, 1, kind);
+    let events = length.clamp(1, BATCH);
+    vec![
+        (source(Kind::Create), 1),
+        (source(Kind::Batch { events }), length.div_ceil(events)),
+    ]
+}
+
+/// One page of it, again and again.
+pub(crate) fn pages_of(group: &str, length: u64, view: View) -> Source {
+    let kind = Kind::Page {
+        page: Page::At(view, length),
+        events: view.events(length),
+    };
+    Source::new(group, 1, kind)
+}
+
+/// What creates so many sessions and stores an event or more in each.
+pub(crate) fn touched(group: &str, sessions: u64) -> Preparation {
+    if sessions == 0 {
+        return Vec::new();
+    }
+    let source = |kind| Source::new(group, sessions, kind);
+    let batch = source(Kind::BatchAcross { events: BATCH });
+    vec![
+        (source(Kind::Create), sessions),
+        (batch, sessions.div_ceil(BATCH)),
+    ]
+}
+
 /// An event as a client sends it, as the given turn of a conversation.
 pub(crate) fn event_text(turn: u64) -> String {
     turns::event(turn, turn, "")
@@ -237,6 +269,30 @@ mod tests {
             .collect();
         assert_eq!(sessions.len(), 20_000);
         assert!(preload("r", 0).is_empty());
+    }
+
+    #[test]
+    fn a_session_of_any_length_is_filled_by_batches() {
+        let stored = |length| {
+            let (batches, requests) = session_of("r", length).remove(1);
+            let sizes =
+                (0..requests).map(|it| body(&batches, it)["events"].as_array().unwrap().len());
+            sizes.sum::<usize>()
+        };
+        assert_eq!([10, 100, 10_000].map(stored), [10, 100, 10_000]);
+        let page = pages_of("r", 10_000, View::Middle);
+        let middle = "/v1/sessions/r-0/events?limit=20&afterSeq=5000";
+        assert_eq!(path(&page, 7), middle);
+    }
+
+    #[test]
+    fn every_session_is_touched() {
+        let (batches, requests) = touched("r", 1_000).remove(1);
+        let sessions: HashSet<String> = (0..requests)
+            .flat_map(|number| body(&batches, number)["events"].as_array().unwrap().clone())
+            .map(|event| event["sessionId"].to_string())
+            .collect();
+        assert_eq!(sessions.len(), 1_000);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
     workload::{
         turn::{Step, Turn},
         turns,
+        view::{PAGE, View},
     },
 };
 
@@ -37,7 +38,7 @@ pub(super) enum Kind {
     },
     /// A page that has to have at least so many events.
     Page {
-        view: View,
+        page: Page,
         events: u64,
     },
     /// Events of one session in a request.
@@ -54,14 +55,11 @@ pub(super) enum Kind {
 
 /// Which page is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum View {
-    /// The first one, in the order of time.
-    First,
-    /// Each in turn, by its offset in the order of time.
-    Offset {
-        /// Events of the session.
-        within: u64,
-    },
+pub(super) enum Page {
+    /// Of a session of this many events.
+    At(View, u64),
+    /// Each in turn, by its offset in the order of time, of a session of this many events.
+    Offset(u64),
 }
 
 /// What came instead of the expected answer.
@@ -121,8 +119,8 @@ impl Source {
                 let number = number % stored;
                 (Method::POST, events(number), self.event(number, ""))
             }
-            Kind::Page { view, .. } => {
-                let page = self.page(view, number);
+            Kind::Page { page, .. } => {
+                let page = self.page(page, number);
                 (Method::GET, events(number) + &page, String::new())
             }
             Kind::Batch { events: count } => {
@@ -198,13 +196,13 @@ impl Source {
         }
     }
 
-    fn page(&self, view: View, number: u64) -> String {
-        match view {
-            View::First => "?limit=20".to_owned(),
-            View::Offset { within } => {
-                let pages = (within / 20).max(1);
-                let offset = number / self.sessions % pages * 20;
-                format!("?limit=20&offset={offset}")
+    fn page(&self, page: Page, number: u64) -> String {
+        match page {
+            Page::At(view, length) => view.query(length),
+            Page::Offset(length) => {
+                let pages = (length / PAGE).max(1);
+                let offset = number / self.sessions % pages * PAGE;
+                format!("?limit={PAGE}&offset={offset}")
             }
         }
     }

@@ -45,8 +45,8 @@ enum Measure {
     ServiceCpu(Cell),
     /// The most memory of the service under any workload, in megabytes.
     Memory(Backend),
-    /// A figure of overload.
-    Overload(Backend, fn(&Overload) -> f64),
+    /// A figure of overload, if it has it.
+    Overload(Backend, fn(&Overload) -> Option<f64>),
     /// The most memory of the service on a store that has grown, in megabytes.
     MemoryGrown(Backend),
     /// Rate on the store that has grown through that on an empty one: of the workload that loses
@@ -87,7 +87,7 @@ impl Goal {
             Measure::Memory(backend) => peak_megabytes(results, *backend),
             Measure::Overload(backend, figure) => {
                 let mut overload = results.overload.iter();
-                overload.find(|it| it.backend == *backend).map(figure)
+                overload.find(|it| it.backend == *backend).and_then(figure)
             }
             Measure::MemoryGrown(backend) => {
                 let peaks = growth(results, *backend).filter_map(|it| it.grown.memory);

@@ -1,6 +1,7 @@
 //! What is measured, in which order, and about how long it takes (`estimate`); in words, too
-//! (`describe`). Pure.
+//! (`describe`). `defaults` is what is measured if nobody says otherwise. Pure.
 
+mod defaults;
 mod describe;
 mod estimate;
 
@@ -9,6 +10,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use defaults::{
+    CONNECTIONS, EVENTS, FULL, GIVEN_PARTS, GROWTH, LANES, LENGTHS, QUICK, QUICK_PARTS, SHARES,
+    SOAK, STREAM_RATE, STREAMS,
+};
 pub(crate) use describe::minutes;
 
 use crate::{backend::Backend, workload::Workload};
@@ -116,55 +121,6 @@ pub(crate) struct Wish {
     pub(crate) rounds: Option<usize>,
 }
 
-const FULL: Pace = Pace {
-    warm_up: Duration::from_secs(2),
-    round: Duration::from_secs(5),
-    rounds: 3,
-    ceiling_round: Duration::from_secs(2),
-};
-
-const QUICK: Pace = Pace {
-    warm_up: Duration::from_millis(500),
-    round: Duration::from_secs(1),
-    rounds: 2,
-    ceiling_round: Duration::from_millis(500),
-};
-
-/// Of a closed loop.
-const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-
-/// Of capacity, in open loops: from idle to nearly full.
-const SHARES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
-
-/// Appends a second while streams are open; ten times as many deliveries.
-const STREAM_RATE: f64 = 500.0;
-
-/// What can be seen in short rounds: nothing that has to grow first.
-const QUICK_PARTS: [Part; 4] = [Part::Closed, Part::Open, Part::Overload, Part::Stream];
-
-/// Events of a session whose pages are read.
-const LENGTHS: [u64; 5] = [10, 100, 1_000, 10_000, 100_000];
-
-/// What is measured on a store that has grown: writes, reads, and both together.
-const GROWTH: [Workload; 5] = [
-    Workload::Append,
-    Workload::Create,
-    Workload::Replay,
-    Workload::Get20,
-    Workload::Mixed,
-];
-
-/// Of the store that has grown.
-const EVENTS: u64 = 1_000_000;
-
-/// Open at the same time.
-const STREAMS: [u64; 4] = [0, 100, 1_000, 5_000];
-
-/// Beyond the 20,000 whose place the service remembers.
-const LANES: [u64; 5] = [0, 1_000, 10_000, 20_000, 100_000];
-
-const SOAK: Duration = Duration::from_secs(600);
-
 impl Plan {
     pub(crate) fn of(wish: &Wish) -> Self {
         let default = if wish.quick { QUICK } else { FULL };
@@ -194,6 +150,8 @@ fn parts(backend: Backend, wish: &Wish) -> Vec<Part> {
         &[Part::Open]
     } else if !wish.workloads.is_empty() || !wish.connections.is_empty() {
         &[Part::Closed]
+    } else if backend == Backend::Given {
+        &GIVEN_PARTS
     } else if wish.quick {
         &QUICK_PARTS
     } else {

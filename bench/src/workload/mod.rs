@@ -28,7 +28,7 @@ pub(crate) use view::View;
 pub(crate) enum Workload {
     /// New sessions
     Create,
-    /// New events, in turn to each of 1,000 sessions
+    /// New events, in turn to each of 1,000 sessions that have begun
     Append,
     /// New events, all to one session
     AppendHot,
@@ -83,7 +83,10 @@ impl Workload {
         let source = |kind| Source::new(group, sessions, kind);
         let create = (source(Kind::Create), sessions);
         match self {
-            Self::Append | Self::AppendHot | Self::Batch => vec![create],
+            // The first event of a session costs more, since it changes the session's status: it is
+            // part of `mixed`, where it is as frequent as in life.
+            Self::Append | Self::AppendHot => vec![create, (source(Kind::Begin), sessions)],
+            Self::Batch => vec![create],
             Self::Create | Self::Mixed => Vec::new(),
             Self::Replay => vec![create, (source(Kind::Append), REPLAYED)],
             Self::Get20 => vec![create, (source(Kind::Batch { events: SHORT }), sessions)],
@@ -244,6 +247,17 @@ mod tests {
         let replay = Workload::Replay.source("r");
         assert_eq!(body(&replay, stored + 7), body(&append, 7));
         assert_eq!(path(&replay, stored + 7), path(&append, 7));
+    }
+
+    #[test]
+    fn sessions_that_are_appended_to_have_begun_with_an_event_of_their_own() {
+        let (begin, sessions) = Workload::Append.preparation("r").remove(1);
+        let append = Workload::Append.source("r");
+        assert_eq!(sessions, 1_000);
+        let begun: HashSet<String> = (0..sessions).map(|it| path(&begin, it)).collect();
+        let used: HashSet<String> = (0..sessions).map(|it| path(&append, it)).collect();
+        assert_eq!(begun, used);
+        assert_ne!(body(&begin, 7)["eventId"], body(&append, 7)["eventId"]);
     }
 
     fn filled(workload: Workload) -> usize {

@@ -32,6 +32,8 @@ pub(crate) struct Source {
 pub(super) enum Kind {
     Create,
     Append,
+    /// An event in each session, with which it begins.
+    Begin,
     /// The first `stored` events again and again.
     Replay {
         stored: u64,
@@ -75,6 +77,9 @@ pub(crate) enum Failure {
     Connection,
 }
 
+/// The numbers of events with which sessions begin: beyond those of any run.
+const FIRST: u64 = 900_000_000_000;
+
 /// No event is answered in fewer bytes: its payload alone has more.
 const EVENT_BYTES: u64 = 200;
 
@@ -115,6 +120,10 @@ impl Source {
                 (Method::POST, SESSIONS.to_owned(), new_session(&id, number))
             }
             Kind::Append => (Method::POST, events(number), self.event(number, "")),
+            Kind::Begin => {
+                let event = turns::event(FIRST + number, 0, "");
+                (Method::POST, events(number), event)
+            }
             Kind::Replay { stored } => {
                 let number = number % stored;
                 (Method::POST, events(number), self.event(number, ""))
@@ -184,7 +193,7 @@ impl Source {
 
     fn expected(&self, turn: Turn) -> StatusCode {
         match self.kind {
-            Kind::Create | Kind::Append => StatusCode::CREATED,
+            Kind::Create | Kind::Append | Kind::Begin => StatusCode::CREATED,
             Kind::Replay { .. }
             | Kind::Page { .. }
             | Kind::Batch { .. }

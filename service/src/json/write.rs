@@ -3,6 +3,11 @@
 /// Appends `text` as a JSON string, quotes included, with the shortest escapes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
+    if is_plain(text.as_bytes()) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
         let escape = match byte {
@@ -29,6 +34,14 @@ pub fn write_string(out: &mut String, text: &str) {
     }
     out.push_str(&text[plain_from..]);
     out.push('"');
+}
+
+/// Whether nothing in a text has to be escaped, as nearly always.
+fn is_plain(text: &[u8]) -> bool {
+    // Without a way out in the middle, a processor looks at many bytes at once.
+    let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    let has_special = |bytes: &[u8]| bytes.iter().fold(false, |any, byte| any | is_special(byte));
+    !text.chunks(64).any(has_special)
 }
 
 /// Appends one segment to a JSON pointer (RFC 6901 §3), escaped.

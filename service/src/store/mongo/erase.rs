@@ -5,7 +5,7 @@
 //! Nothing is deleted, so a writer with whatever old tail still loses, and no event id can be
 //! stored again.
 
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, doc, rawdoc};
 use tokio::time::Instant;
 
 use crate::domain::{ClosingStatus, Seq, SessionId, Terminal, Timestamp};
@@ -45,7 +45,7 @@ fn failed(error: CallError) -> EraseError {
 }
 
 async fn find(link: &Link, id: &SessionId, deadline: Instant) -> Result<Option<Found>, CallError> {
-    let finding = known::find_as_stored(link, &[id], Asked::Primary, deadline).await?;
+    let finding = known::find_as_stored(link, None, &[id], Asked::Primary, deadline).await?;
     Ok(finding.get(id)?.cloned())
 }
 
@@ -146,7 +146,7 @@ async fn mark_purged(link: &Link, id: &SessionId, deadline: Instant) -> Result<(
 /// Finishes erasures that were broken off; returns how many.
 pub(super) async fn finish_pending(link: &Link) -> Result<usize, CallError> {
     let deadline = link.deadline();
-    let command = doc! {
+    let command = rawdoc! {
         "find": "sessions",
         "filter": {"erased.purge": "pending"},
         "projection": {"sessionId": 1, "erased.at": 1},

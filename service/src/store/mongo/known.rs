@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mongodb::bson::{Document, RawBsonRef, RawDocument, Timestamp, doc};
+use mongodb::bson::raw::RawArrayBuf;
+use mongodb::bson::{RawDocumentBuf, Timestamp, rawdoc};
 use mongodb::options::ServerAddress;
 use tokio::time::Instant;
 
@@ -11,6 +12,8 @@ use crate::store::mongo::codec::{self, Garbled, LogDocument, SessionDocument};
 use crate::store::mongo::erase;
 use crate::store::mongo::error::CallError;
 use crate::store::mongo::link::{Link, Reign};
+use crate::store::mongo::question::{Answer, Question, Verdict};
+use crate::store::mongo::tails::Tails;
 use crate::store::{Known, LogState, LookUp, ReadError, StoreError};
 
 /// A session and the end of its log.
@@ -29,6 +32,12 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// That of a session that was just created.
+    pub(super) const EMPTY: Self = Self {
+        events: 0,
+        terminal: None,
+    };
+
     /// The place of its last record; 0 without any.
     pub(super) fn tail(&self) -> u64 {
         match &self.terminal {
@@ -69,17 +78,19 @@ pub(super) enum Asked<'a> {
     Member(&'a ServerAddress),
 }
 
-/// Looks for sessions; those that do not exist are missing in the answer.
+/// Looks for sessions; those that do not exist are missing in the answer. With `tails`, which only
+/// the primary is sure to know, from there on.
 ///
 /// Nobody is told that a session is erased before its log is ended: until then a writer that
 /// remembers the tail could still append, and the session would seem to come back.
 pub(super) async fn find(
     link: &Link,
+    tails: Option<&Tails>,
     ids: &[&SessionId],
     asked: Asked<'_>,
     deadline: Instant,
 ) -> Result<Finding, CallError> {
-    let mut finding = find_as_stored(link, ids, asked, deadline).await?;
+    let mut finding = find_as_stored(link, tails, ids, asked, deadline).await?;
     let half_erased: Vec<(SessionId, domain::Timestamp)> = finding
         .sessions
         .iter()
@@ -103,12 +114,13 @@ pub(super) async fn find(
 /// The same, whatever a crash has left.
 pub(super) async fn find_as_stored(
     link: &Link,
+    tails: Option<&Tails>,
     ids: &[&SessionId],
     asked: Asked<'_>,
     deadline: Instant,
 ) -> Result<Finding, CallError> {
     let mut finding = Finding::default();
-    ask_for(link, ids, asked, deadline, &mut finding).await?;
+    ask_for(link, tails, ids, asked, deadline, &mut finding).await?;
     // The document and the end of the log are read one after the other. A terminal record that the
     // document does not know of may just have been written with it, or by an erasure since.
     let doubtful: Vec<&SessionId> = ids
@@ -120,45 +132,72 @@ pub(super) async fn find_as_stored(
         })
         .collect();
     if !doubtful.is_empty() {
-        ask_for(link, &doubtful, asked, deadline, &mut finding).await?;
+        ask_for(link, tails, &doubtful, asked, deadline, &mut finding).await?;
     }
     Ok(finding)
 }
 
 async fn ask_for(
     link: &Link,
+    tails: Option<&Tails>,
     ids: &[&SessionId],
     asked: Asked<'_>,
     deadline: Instant,
     finding: &mut Finding,
 ) -> Result<(), CallError> {
     let mut left = ids.to_vec();
+    let mut tails = tails;
     while !left.is_empty() {
-        let command = question(&left);
+        let remembered = match tails {
+            Some(tails) => tails.of(&left),
+            None => vec![None; left.len()],
+        };
+        let question = Question::new(&left, &remembered);
+        let command = question.command();
         let reply = match asked {
             Asked::Primary => link.read(&command, deadline).await?,
             Asked::Member(member) => link.read_from(member, &command, None, deadline).await?,
         };
-        let mut seen = HashSet::with_capacity(left.len());
-        for document in reply.documents()? {
-            let (id, found) = found(document?)?;
-            seen.insert(id.clone());
-            match found {
-                Ok(found) => {
-                    finding.sessions.insert(id, found);
-                }
-                Err(garbled) => {
-                    tracing::error!(session_id = %id, %garbled, "a session is damaged");
-                    finding.damaged.insert(id, garbled);
-                }
-            }
+        if reply.is_cut() && question.is_from_memory() {
+            // Much has been written since: the last records alone are fewer.
+            tails = None;
+            continue;
+        }
+        let mut answer = Answer::default();
+        for row in reply.documents()? {
+            answer.take(row?)?;
         }
         finding.at = reply.operation_time();
         finding.reign = reply.reign().cloned();
-        if !reply.is_cut() || seen.is_empty() {
+        let (before, is_cut) = (left.len(), reply.is_cut());
+        let answered: HashSet<&SessionId> =
+            left.iter().copied().filter(|id| answer.has(id)).collect();
+        let mut again = HashSet::new();
+        for (id, verdict) in question.found(answer) {
+            match verdict {
+                Verdict::Found(found) => {
+                    finding.sessions.insert(id, found);
+                }
+                Verdict::Damaged(garbled) => {
+                    tracing::error!(session_id = %id, %garbled, "a session is damaged");
+                    finding.damaged.insert(id, garbled);
+                }
+                Verdict::Otherwise => {
+                    if let Some(tails) = tails {
+                        tails.forget(&id);
+                    }
+                    again.insert(id);
+                }
+            }
+        }
+        left.retain(|id| again.contains(*id) || (is_cut && !answered.contains(id)));
+        if left.len() == before && again.is_empty() {
             break;
         }
-        left.retain(|id| !seen.contains(*id));
+    }
+    if let Some(tails) = tails {
+        let found = finding.sessions.iter();
+        tails.saw(found.map(|(id, found)| (id, found.log.tail())));
     }
     Ok(())
 }
@@ -170,89 +209,15 @@ pub(super) async fn find_one(
     asked: Asked<'_>,
     deadline: Instant,
 ) -> Result<(Option<Found>, Option<Timestamp>), CallError> {
-    let finding = find(link, &[id], asked, deadline).await?;
+    let finding = find(link, None, &[id], asked, deadline).await?;
     Ok((finding.get(id)?.cloned(), finding.at))
 }
 
-/// Only a range over the whole `_id`, its fields in this order, uses the index.
-fn question(ids: &[&SessionId]) -> Document {
-    let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-    let range = doc! {"$and": [
-        {"$gte": ["$_id", {"sessionId": "$$session", "seq": 0_i64}]},
-        {"$lte": ["$_id", {"sessionId": "$$session", "seq": i64::MAX}]},
-    ]};
-    doc! {
-        "aggregate": "sessions",
-        "pipeline": [
-            {"$match": {"sessionId": {"$in": names}}},
-            {"$lookup": {
-                "from": "events",
-                "let": {"session": "$sessionId"},
-                "pipeline": [
-                    {"$match": {"$expr": range}},
-                    {"$sort": {"_id": -1}},
-                    {"$limit": 1},
-                    {"$project": {"closed": 1}},
-                ],
-                "as": "last",
-            }},
-        ],
-        "cursor": {"batchSize": i64::try_from(ids.len() + 1).unwrap_or(i64::MAX)},
-    }
-}
-
-/// What is found of a session, and of which.
-///
-/// # Errors
-/// When not even its id can be read.
-fn found(document: &RawDocument) -> Result<(SessionId, Result<Found, Garbled>), Garbled> {
-    let id = document
-        .get_str("sessionId")
-        .map_err(|_| Garbled::new("a session without sessionId"))?;
-    let id = SessionId::from_stored(id);
-    let found = found_of(&id, document);
-    Ok((id, found))
-}
-
-fn found_of(id: &SessionId, document: &RawDocument) -> Result<Found, Garbled> {
-    let garbled = |what| Garbled::new(what);
-    let last = document
-        .get_array("last")
-        .map_err(|_| garbled("a session without the end of its log"))?;
-    let log = match last.into_iter().next() {
-        None => Log {
-            events: 0,
-            terminal: None,
-        },
-        Some(last) => {
-            let last = last
-                .ok()
-                .and_then(RawBsonRef::as_document)
-                .ok_or_else(|| garbled("the end of a log"))?;
-            end_of_log(id, last)?
-        }
-    };
-    let document = codec::session_document(document)?;
-    Ok(Found { document, log })
-}
-
-fn end_of_log(id: &SessionId, last: &RawDocument) -> Result<Log, Garbled> {
-    if matches!(last.get("closed"), Ok(Some(_)))
-        && let LogDocument::Terminal(terminal) = codec::log_document(id, last)?
-    {
-        return Ok(Log {
-            events: terminal.event_count(),
-            terminal: Some(terminal),
-        });
-    }
-    let (_, seq) = codec::id_of(last)?;
-    Ok(Log {
-        events: seq.get(),
-        terminal: None,
-    })
-}
-
 impl Found {
+    pub(super) fn new(document: SessionDocument, log: Log) -> Self {
+        Self { document, log }
+    }
+
     /// The session as its log has it, whatever its document has missed; and its log.
     pub(super) fn into_session(self) -> Result<(Session, Log), ReadError> {
         match self.document {
@@ -351,11 +316,12 @@ fn derived(stored: Session, log: &Log) -> Session {
 /// Answers the questions of the committer.
 pub(super) async fn look_up(
     link: &Link,
+    tails: &Tails,
     questions: &[LookUp],
     deadline: Instant,
 ) -> Result<(Vec<Known>, HashMap<SessionId, Found>), StoreError> {
     let ids: Vec<&SessionId> = questions.iter().map(|it| &it.session_id).collect();
-    let mut finding = find(link, &ids, Asked::Primary, deadline).await?;
+    let mut finding = find(link, Some(tails), &ids, Asked::Primary, deadline).await?;
     // After the logs: an event that is missing here was not in a log that is closed by now.
     let mut wanted = Wanted::of(questions, &finding.sessions);
     let events = find_events(link, &mut wanted, deadline).await?;
@@ -365,7 +331,15 @@ pub(super) async fn look_up(
         .filter(|id| finding.sessions.get(*id).is_some_and(Found::is_closed))
         .collect();
     if !closed.is_empty() {
-        ask_for(link, &closed, Asked::Primary, deadline, &mut finding).await?;
+        ask_for(
+            link,
+            Some(tails),
+            &closed,
+            Asked::Primary,
+            deadline,
+            &mut finding,
+        )
+        .await?;
     }
     let mut known = Vec::with_capacity(questions.len());
     for question in questions {
@@ -410,17 +384,18 @@ impl<'a> Wanted<'a> {
         self.0.keys().copied()
     }
 
-    fn command(&self) -> Document {
-        let count: usize = self.0.values().map(HashSet::len).sum();
-        let alternatives: Vec<Document> = self
-            .0
-            .iter()
-            .map(|(session_id, event_ids)| {
-                let ids: Vec<&str> = event_ids.iter().map(|id| id.as_str()).collect();
-                doc! {"_id.sessionId": session_id.as_str(), "eventId": {"$in": ids}}
-            })
-            .collect();
-        doc! {
+    fn command(&self) -> RawDocumentBuf {
+        let mut count = 0;
+        let mut alternatives = RawArrayBuf::new();
+        for (session_id, event_ids) in &self.0 {
+            let mut ids = RawArrayBuf::new();
+            event_ids.iter().for_each(|id| ids.push(id.as_str()));
+            count += event_ids.len();
+            alternatives.push(rawdoc! {
+                "_id.sessionId": session_id.as_str(), "eventId": {"$in": ids},
+            });
+        }
+        rawdoc! {
             "find": "events",
             "filter": {"$or": alternatives},
             "batchSize": i64::try_from(count + 1).unwrap_or(i64::MAX),

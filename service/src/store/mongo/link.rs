@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{
-    Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp, doc,
+    Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp, rawdoc,
 };
 use mongodb::options::{SelectionCriteria, ServerAddress};
 use mongodb::raw_batch_cursor::RawBatch;
@@ -193,7 +193,7 @@ impl Link {
     /// Reads what a majority has, from a primary that is known to know. Tries until the deadline.
     pub(super) async fn read(
         &self,
-        command: &Document,
+        command: &RawDocument,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
         self.read_at("majority", command, deadline).await
@@ -203,7 +203,7 @@ impl Link {
     /// changed since it began.
     pub(super) async fn read_snapshot(
         &self,
-        command: &Document,
+        command: &RawDocument,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
         self.read_at("snapshot", command, deadline).await
@@ -212,11 +212,10 @@ impl Link {
     async fn read_at(
         &self,
         level: &str,
-        command: &Document,
+        command: &RawDocument,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
-        let mut command = command.clone();
-        command.insert("readConcern", doc! {"level": level});
+        let command = at_level(command, rawdoc! {"level": level});
         loop {
             match self.read_proven(&command, deadline).await {
                 Ok(reply) => return Ok(reply),
@@ -225,7 +224,11 @@ impl Link {
         }
     }
 
-    async fn read_proven(&self, command: &Document, deadline: Instant) -> Result<Reply, CallError> {
+    async fn read_proven(
+        &self,
+        command: &RawDocument,
+        deadline: Instant,
+    ) -> Result<Reply, CallError> {
         let term = self.term(deadline).await?;
         loop {
             // Noted before: what was read before the proof is not covered by it.
@@ -243,11 +246,10 @@ impl Link {
     /// Reads from the primary in a way that proves that it still is one.
     pub(super) async fn read_linearizable(
         &self,
-        command: &Document,
+        command: &RawDocument,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
-        let mut command = command.clone();
-        command.insert("readConcern", doc! {"level": "linearizable"});
+        let command = at_level(command, rawdoc! {"level": "linearizable"});
         loop {
             let term = self.term(deadline).await?;
             match self.ask(None, &command, Some(&term), deadline).await {
@@ -263,17 +265,16 @@ impl Link {
     pub(super) async fn read_from(
         &self,
         member: &ServerAddress,
-        command: &Document,
+        command: &RawDocument,
         at: Option<Timestamp>,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
-        let mut command = command.clone();
         let concern = if let Some(at) = at {
-            doc! {"level": "snapshot", "atClusterTime": at}
+            rawdoc! {"level": "snapshot", "atClusterTime": at}
         } else {
-            doc! {"level": "majority"}
+            rawdoc! {"level": "majority"}
         };
-        command.insert("readConcern", concern);
+        let command = at_level(command, concern);
         self.ask(Some(member), &command, None, deadline).await
     }
 
@@ -315,7 +316,7 @@ impl Link {
     /// may for a moment not know how far the majority had got under the one before it. A
     /// linearizable read is answered only when a majority has confirmed its own first write.
     async fn prove(&self, term: &Term, deadline: Instant) -> Result<(), CallError> {
-        let command = doc! {
+        let command = rawdoc! {
             "find": "events",
             // No session has this name: it would be blank at both ends.
             "filter": {"_id": {"sessionId": " ", "seq": 0_i64}},
@@ -341,24 +342,20 @@ impl Link {
     async fn ask(
         &self,
         member: Option<&ServerAddress>,
-        command: &Document,
+        command: &RawDocument,
         term: Option<&Term>,
         deadline: Instant,
     ) -> Result<Reply, CallError> {
-        let mut command = command.clone();
+        let name = name(command);
+        let mut command = command.to_owned();
         let limit = self.patience.command.min(deadline - Instant::now());
-        command.insert("maxTimeMS", millis(limit).max(1));
+        command.append(cstr!("maxTimeMS"), millis(limit).max(1));
         // The member then says what it believes to be, and in which term.
-        command.insert("$replData", 1);
-        let name = match command.keys().next().map(String::as_str) {
-            Some("find") => "find",
-            Some("aggregate") => "aggregate",
-            _ => "other",
-        };
+        command.append(cstr!("$replData"), 1);
         let database = self.database.clone();
         let member = member.cloned();
         let call = async move {
-            let mut cursor = database.run_cursor_command(command);
+            let mut cursor = database.run_raw_cursor_command(command);
             if let Some(member) = member {
                 let is_it = move |server: &mongodb::ServerInfo<'_>| *server.address() == member;
                 let criteria = SelectionCriteria::Predicate(Arc::new(is_it));
@@ -451,9 +448,26 @@ impl From<Garbled> for CallError {
     }
 }
 
+/// The command, to be answered at this level.
+fn at_level(command: &RawDocument, read_concern: RawDocumentBuf) -> RawDocumentBuf {
+    let mut command = command.to_owned();
+    command.append(cstr!("readConcern"), read_concern);
+    command
+}
+
+/// What a command is called in metrics.
+fn name(command: &RawDocument) -> &'static str {
+    let first = command.into_iter().next();
+    match first.and_then(Result::ok).map(|(key, _)| key.as_str()) {
+        Some("find") => "find",
+        Some("aggregate") => "aggregate",
+        _ => "other",
+    }
+}
+
 /// Acknowledged only when a majority has it in its journals.
 fn durable(limit: Duration) -> RawDocumentBuf {
-    mongodb::bson::rawdoc! {"w": "majority", "j": true, "wtimeout": millis(limit)}
+    rawdoc! {"w": "majority", "j": true, "wtimeout": millis(limit)}
 }
 
 fn millis(time: Duration) -> i64 {

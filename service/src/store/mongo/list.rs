@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use futures::FutureExt;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::raw::{RawArrayBuf, cstr};
+use mongodb::bson::{DateTime, RawDocumentBuf, rawdoc};
 use mongodb::options::ServerAddress;
 use tokio::time::Instant;
 
@@ -58,20 +59,23 @@ pub(super) async fn read(
 }
 
 /// The command that reads a page and one session more, which tells whether it is the last page.
-fn command(query: &SessionListQuery) -> Document {
+fn command(query: &SessionListQuery) -> RawDocumentBuf {
     let filter = &query.filter;
     // Every status is named: the index gives the order within each, and the server merges them.
-    let statuses: Vec<&str> = match filter.status {
-        Some(status) => vec![status.as_str()],
-        None => SessionStatus::ALL.map(SessionStatus::as_str).to_vec(),
-    };
-    let mut conditions = doc! {"status": {"$in": statuses}};
-    let mut started = Document::new();
+    let mut statuses = RawArrayBuf::new();
+    match filter.status {
+        Some(status) => statuses.push(status.as_str()),
+        None => SessionStatus::ALL
+            .iter()
+            .for_each(|status| statuses.push(status.as_str())),
+    }
+    let mut conditions = rawdoc! {"status": {"$in": statuses}};
+    let mut started = RawDocumentBuf::new();
     if let Some(after) = filter.started_after {
-        started.insert("$gte", DateTime::from_millis(after.millis()));
+        started.append(cstr!("$gte"), DateTime::from_millis(after.millis()));
     }
     if let Some(before) = filter.started_before {
-        started.insert("$lt", DateTime::from_millis(before.millis()));
+        started.append(cstr!("$lt"), DateTime::from_millis(before.millis()));
     }
     if let Some(SessionPosition {
         started_at,
@@ -79,20 +83,20 @@ fn command(query: &SessionListQuery) -> Document {
     }) = query.after
     {
         let at = DateTime::from_millis(started_at.millis());
-        started.insert("$lte", at);
-        let same_start = doc! {
-            "startedAt": at, "_id": {"$gte": ObjectId::from_bytes(creation_id.0)},
-        };
-        conditions.insert("$nor", [same_start]);
+        started.append(cstr!("$lte"), at);
+        let mut same_start = RawArrayBuf::new();
+        let id = ObjectId::from_bytes(creation_id.0);
+        same_start.push(rawdoc! {"startedAt": at, "_id": {"$gte": id}});
+        conditions.append(cstr!("$nor"), same_start);
     }
-    if !started.is_empty() {
-        conditions.insert("startedAt", started);
+    if started.iter().next().is_some() {
+        conditions.append(cstr!("startedAt"), started);
     }
     if let Some(language) = &filter.language {
-        conditions.insert("language", language.as_str());
+        conditions.append(cstr!("language"), language.as_str());
     }
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
-    let mut command = doc! {
+    let mut command = rawdoc! {
         "find": "sessions",
         "filter": conditions,
         "sort": {"startedAt": -1, "_id": -1},
@@ -100,10 +104,10 @@ fn command(query: &SessionListQuery) -> Document {
         "batchSize": limit,
     };
     if filter.language.is_some() {
-        command.insert("hint", schema::SESSIONS_BY_LANGUAGE);
-        command.insert("collation", schema::ignoring_case());
+        command.append(cstr!("hint"), schema::SESSIONS_BY_LANGUAGE);
+        command.append(cstr!("collation"), schema::ignoring_case_in_bytes());
     } else {
-        command.insert("hint", schema::SESSIONS_BY_STATUS);
+        command.append(cstr!("hint"), schema::SESSIONS_BY_STATUS);
     }
     command
 }
@@ -141,7 +145,7 @@ async fn behind_their_logs(
     let is_open = |session: &&Session| session.ended_at.is_none();
     let open = sessions.iter().filter(is_open);
     let open: Vec<&SessionId> = open.map(|it| &it.session_id).collect();
-    let mut found = known::find(link, &open, Asked::Primary, deadline)
+    let mut found = known::find(link, None, &open, Asked::Primary, deadline)
         .await?
         .sessions;
     found.retain(|_, it| it.unseen_terminal().is_some() || it.is_unseen_beginning());

@@ -7,8 +7,8 @@
 //!
 //! `topology` knows who is primary, `link` sends one command and says when an answer may be
 //! trusted, `schema` proves the indexes, `codec` and `bson_text` are the documents. `known`
-//! with `finder`, `write`, `read` with `page` and `replicas`, `list`, `update`, `erase` and `watch` are one
-//! operation each, `keeper` and `sweep` what runs without being asked.
+//! with `question` and `tails`, `finder` with `gather`, `write`, `read` with `page` and `replicas`,
+//! `list`, `update`, `erase` and `watch` are one operation each, `keeper` and `sweep` what runs without being asked.
 
 mod bson_text;
 mod codec;
@@ -16,16 +16,19 @@ mod connect;
 mod erase;
 mod error;
 mod finder;
+mod gather;
 mod keeper;
 mod known;
 mod link;
 mod list;
 mod metrics;
 mod page;
+mod question;
 mod read;
 mod replicas;
 mod schema;
 mod sweep;
+mod tails;
 mod topology;
 mod update;
 mod watch;
@@ -56,6 +59,7 @@ use finder::Finder;
 use keeper::State;
 use link::Link;
 use replicas::Replicas;
+use tails::Tails;
 use write::FollowUps;
 
 /// A store on a replica set. Cheap to clone.
@@ -65,7 +69,6 @@ pub struct MongoStore(Arc<Inner>);
 struct Inner {
     link: Arc<Link>,
     finder: Arc<Finder>,
-    replicas: Replicas,
     state: Receiver<State>,
     /// What runs without being asked ends with the store.
     keeper: AbortHandle,
@@ -90,12 +93,11 @@ impl MongoStore {
     ) -> Result<Self, ConnectError> {
         let (link, replicas) = connect::link(url, &settings, metrics).await?;
         let link = Arc::new(link);
-        let finder = Finder::new(Arc::clone(&link));
+        let finder = Finder::new(Arc::clone(&link), replicas);
         let (state, keeper) = keeper::start(Arc::clone(&link));
         Ok(Self(Arc::new(Inner {
             link,
             finder,
-            replicas,
             state,
             keeper,
         })))
@@ -109,8 +111,12 @@ impl MongoStore {
         &self.0.finder
     }
 
+    fn tails(&self) -> &Tails {
+        self.0.finder.tails()
+    }
+
     fn replicas(&self) -> &Replicas {
-        &self.0.replicas
+        self.0.finder.replicas()
     }
 
     /// Waits until the database has been found fit to serve, but no longer than a request may;
@@ -141,21 +147,37 @@ impl MongoStore {
 impl Store for MongoStore {
     async fn create(&self, sessions: Vec<NewSession>) -> Vec<CreateOutcome> {
         match self.fit().await {
-            Ok(deadline) => write::create(self.link(), &sessions, deadline).await,
+            Ok(deadline) => {
+                let outcomes = write::create(self.link(), &sessions, deadline).await;
+                let made = outcomes.iter().filter_map(|outcome| match outcome {
+                    CreateOutcome::Created(session) => Some((&session.session_id, 0)),
+                    _ => None,
+                });
+                self.tails().saw(made);
+                outcomes
+            }
             Err(_) => vec![CreateOutcome::Unknown; sessions.len()],
         }
     }
 
     async fn commit(&self, records: Arc<[Record]>) -> Vec<CommitOutcome> {
         match self.fit().await {
-            Ok(deadline) => write::commit(self.link(), &records, deadline).await,
+            Ok(deadline) => {
+                let outcomes = write::commit(self.link(), &records, deadline).await;
+                let stored = records.iter().zip(&outcomes);
+                let stored = stored.filter(|(_, outcome)| **outcome == CommitOutcome::Stored);
+                let places = stored.map(|(record, _)| (record.session_id(), record.seq().get()));
+                self.tails().saw(places);
+                outcomes
+            }
             Err(_) => vec![CommitOutcome::NotTried; records.len()],
         }
     }
 
     async fn look_up(&self, questions: Vec<LookUp>) -> Result<Vec<Known>, StoreError> {
         let deadline = self.fit().await?;
-        let (known, found) = known::look_up(self.link(), &questions, deadline).await?;
+        let (known, found) =
+            known::look_up(self.link(), self.tails(), &questions, deadline).await?;
         // What is found to be closed is answered as closed: its document must say so too.
         let behind = FollowUps::of(&found);
         behind.write(self.link(), deadline).await?;

@@ -1,6 +1,7 @@
 //! Pages of events: which command reads one, and what its reply gives. Pure.
 
-use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
+use mongodb::bson::raw::{RawArrayBuf, cstr};
+use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, rawdoc};
 
 use crate::domain::{
     Event, EventFilter, Order, PageQuery, PageStart, Position, SessionId, Timestamp,
@@ -26,7 +27,7 @@ impl From<Garbled> for NoPage {
 
 /// The command that reads a page of a log that has `total` events, and one event more, which
 /// tells whether it is the last page; `None` if the page is empty whatever is stored.
-pub(super) fn command(id: &SessionId, total: u64, query: &PageQuery) -> Option<Document> {
+pub(super) fn command(id: &SessionId, total: u64, query: &PageQuery) -> Option<RawDocumentBuf> {
     let bounds = if query.order.is_by_time() {
         time_bounds(id, query)?
     } else {
@@ -34,36 +35,33 @@ pub(super) fn command(id: &SessionId, total: u64, query: &PageQuery) -> Option<D
     };
     let (index, sort) = if query.order.is_by_time() {
         let direction = if query.order.is_descending() { -1 } else { 1 };
-        let sort = doc! {
-            "_id.sessionId": direction, "timestamp": direction, "_id.seq": direction,
-        };
-        (schema::EVENTS_BY_TIME, sort)
+        (schema::EVENTS_BY_TIME, by_time(direction))
     } else {
         let direction = if query.order.is_descending() { -1 } else { 1 };
-        ("_id_", doc! {"_id": direction})
+        ("_id_", rawdoc! {"_id": direction})
     };
-    let mut filter = Document::new();
+    let mut filter = RawDocumentBuf::new();
     if query.order.is_by_time() {
         // What came after the log was looked at belongs to a later page.
-        filter.insert("_id.seq", doc! {"$lte": as_int64(total)});
+        filter.append(cstr!("_id.seq"), rawdoc! {"$lte": as_int64(total)});
     } else {
         let EventFilter { since, until, .. } = query.filter;
-        let mut times = Document::new();
+        let mut times = RawDocumentBuf::new();
         if let Some(since) = since {
-            times.insert("$gte", date(since));
+            times.append(cstr!("$gte"), date(since));
         }
         if let Some(until) = until {
-            times.insert("$lt", date(until));
+            times.append(cstr!("$lt"), date(until));
         }
-        if !times.is_empty() {
-            filter.insert("timestamp", times);
+        if since.is_some() || until.is_some() {
+            filter.append(cstr!("timestamp"), times);
         }
     }
     if let Some(kind) = query.filter.kind {
-        filter.insert("type", kind.as_str());
+        filter.append(cstr!("type"), kind.as_str());
     }
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
-    let mut command = doc! {
+    let mut command = rawdoc! {
         "find": "events",
         "filter": filter,
         "sort": sort,
@@ -74,15 +72,22 @@ pub(super) fn command(id: &SessionId, total: u64, query: &PageQuery) -> Option<D
         "batchSize": limit,
     };
     if let PageStart::Offset(offset @ 1..) = query.start {
-        command.insert("skip", as_int64(offset));
+        command.append(cstr!("skip"), as_int64(offset));
     }
     Some(command)
 }
 
 /// From here on (inclusive) to there (exclusive), as keys of the index.
-type Bounds = (Document, Document);
+type Bounds = (RawDocumentBuf, RawDocumentBuf);
 
 fn seq_bounds(id: &SessionId, total: u64, query: &PageQuery) -> Option<Bounds> {
+    let (first, end) = seq_range(total, query)?;
+    let key = |seq: u64| rawdoc! {"_id": {"sessionId": id.as_str(), "seq": as_int64(seq)}};
+    Some((key(first), key(end)))
+}
+
+/// From this seq on (inclusive) to that one (exclusive).
+fn seq_range(total: u64, query: &PageQuery) -> Option<(u64, u64)> {
     let is_descending = query.order.is_descending();
     let (first, end) = match query.start {
         PageStart::Offset(_) => (1, total + 1),
@@ -90,13 +95,12 @@ fn seq_bounds(id: &SessionId, total: u64, query: &PageQuery) -> Option<Bounds> {
         PageStart::After(position) => (position.seq.get() + 1, total + 1),
         PageStart::AfterSeq(seq) => (seq.saturating_add(1), total + 1),
     };
-    let key = |seq: u64| doc! {"_id": {"sessionId": id.as_str(), "seq": as_int64(seq)}};
-    (first < end).then(|| (key(first), key(end)))
+    (first < end).then_some((first, end))
 }
 
 fn time_bounds(id: &SessionId, query: &PageQuery) -> Option<Bounds> {
-    let key = |time: Timestamp, seq: Bson| {
-        doc! {"_id.sessionId": id.as_str(), "timestamp": date(time), "_id.seq": seq}
+    let key = |time: Timestamp, seq: u64| {
+        rawdoc! {"_id.sessionId": id.as_str(), "timestamp": date(time), "_id.seq": as_int64(seq)}
     };
     let since = query.filter.since.unwrap_or(Timestamp::from_millis(0));
     let mut first = (since, 0_u64);
@@ -111,12 +115,47 @@ fn time_bounds(id: &SessionId, query: &PageQuery) -> Option<Bounds> {
             first = first.max((timestamp, seq.get() + 1));
         }
     }
-    (first < end).then(|| {
-        (
-            key(first.0, as_int64(first.1).into()),
-            key(end.0, as_int64(end.1).into()),
-        )
-    })
+    (first < end).then(|| (key(first.0, first.1), key(end.0, end.1)))
+}
+
+/// The sort that the index of events by time gives.
+fn by_time(direction: i32) -> RawDocumentBuf {
+    rawdoc! {"_id.sessionId": direction, "timestamp": direction, "_id.seq": direction}
+}
+
+/// Largest page that is read together with those of other sessions, in events.
+const SHARED_EVENTS: usize = 200;
+
+/// Whether a page can be read together with those of other sessions: only where the index that it
+/// needs is the one that any planner takes, since a part of a question cannot name one.
+pub(super) fn is_shared(query: &PageQuery) -> bool {
+    let is_plain = match query.start {
+        PageStart::Offset(offset) => offset == 0,
+        PageStart::After(_) | PageStart::AfterSeq(_) => !query.order.is_by_time(),
+    };
+    is_plain && query.filter.is_empty() && query.limit <= SHARED_EVENTS
+}
+
+/// The stages that read the same as [`command`], of a page that [`is_shared`].
+pub(super) fn stages(id: &SessionId, total: u64, query: &PageQuery) -> Option<RawArrayBuf> {
+    let direction = if query.order.is_descending() { -1 } else { 1 };
+    let (matching, sort) = if query.order.is_by_time() {
+        let matching = rawdoc! {
+            "_id.sessionId": id.as_str(), "_id.seq": {"$lte": as_int64(total)},
+        };
+        (matching, by_time(direction))
+    } else {
+        let (first, end) = seq_range(total, query)?;
+        let key = |seq: u64| rawdoc! {"sessionId": id.as_str(), "seq": as_int64(seq)};
+        let matching = rawdoc! {"_id": {"$gte": key(first), "$lt": key(end)}};
+        (matching, rawdoc! {"_id": direction})
+    };
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1;
+    let mut stages = RawArrayBuf::new();
+    stages.push(rawdoc! {"$match": matching});
+    stages.push(rawdoc! {"$sort": sort});
+    stages.push(rawdoc! {"$limit": limit});
+    (total > 0).then_some(stages)
 }
 
 /// The events of a reply, and where the next page starts.
@@ -130,9 +169,9 @@ pub(super) fn events(
 }
 
 /// Events, and the position of the last one if there are more.
-type Page = (Vec<Event>, Option<Position>);
+pub(super) type Page = (Vec<Event>, Option<Position>);
 
-fn page<'a>(
+pub(super) fn page<'a>(
     id: &SessionId,
     total: u64,
     query: &PageQuery,
@@ -201,8 +240,6 @@ fn date(time: Timestamp) -> DateTime {
 
 #[cfg(test)]
 mod tests {
-    use bson::{RawDocumentBuf, rawdoc};
-
     use super::*;
     use crate::domain::{Consistency, Seq};
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use mongodb::bson::{Document, Timestamp, doc};
+use mongodb::bson::{RawDocument, Timestamp, rawdoc};
 use mongodb::options::ServerAddress;
 use tokio::time::Instant;
 
@@ -14,11 +14,12 @@ use crate::domain::{Consistency, Event, EventId, PageQuery, Session, SessionId};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::codec::{self, LogDocument};
 use crate::store::mongo::error::CallError;
-use crate::store::mongo::finder::Moment;
+use crate::store::mongo::finder::{Answer, Moment};
+use crate::store::mongo::gather::Documents;
 use crate::store::mongo::known::{self, Asked, Log};
 use crate::store::mongo::link::{Link, Reign, Reply};
 use crate::store::mongo::metrics::PageSource;
-use crate::store::mongo::page::{self, NoPage};
+use crate::store::mongo::page::{self, NoPage, Page};
 use crate::store::{EventPage, ReadError, StoreError};
 
 /// What a reader is told of a session before it reads any event.
@@ -31,6 +32,8 @@ struct Standing {
     member: Option<ServerAddress>,
     /// The primary that said so, if it was asked.
     reign: Option<Reign>,
+    /// A page that was read with those of other sessions.
+    page: Option<Result<(Documents, PageSource), PageSource>>,
 }
 
 pub(super) async fn session(
@@ -39,7 +42,7 @@ pub(super) async fn session(
     consistency: Consistency,
     deadline: Instant,
 ) -> Result<Session, ReadError> {
-    let standing = standing(store, id, consistency, deadline).await?;
+    let standing = standing(store, id, None, consistency, deadline).await?;
     Ok(standing.session)
 }
 
@@ -50,8 +53,8 @@ pub(super) async fn session_with_events(
     deadline: Instant,
 ) -> Result<(Session, EventPage), ReadError> {
     for _ in 0..LOOKS {
-        let standing = standing(store, id, query.consistency, deadline).await?;
-        if let Some((events, next)) = read_page(store, id, query, &standing, deadline).await? {
+        let mut standing = standing(store, id, Some(query), query.consistency, deadline).await?;
+        if let Some((events, next)) = read_page(store, id, query, &mut standing, deadline).await? {
             let page = EventPage {
                 events,
                 total: standing.log.events,
@@ -77,14 +80,14 @@ pub(super) async fn event(
     deadline: Instant,
 ) -> Result<Option<Event>, ReadError> {
     let link = store.link();
-    let command = doc! {
+    let command = rawdoc! {
         "find": "events",
         "filter": {"_id.sessionId": id.as_str(), "eventId": event_id.as_str()},
         "limit": 1,
         "singleBatch": true,
     };
     if consistency == Consistency::Eventual
-        && let Ok(standing) = standing(store, id, consistency, deadline).await
+        && let Ok(standing) = standing(store, id, None, consistency, deadline).await
         && let Some(member) = standing.member
         && let Ok(reply) = link.read_from(&member, &command, None, deadline).await
         && let Some(event) = only_event(id, &reply)?
@@ -94,7 +97,7 @@ pub(super) async fn event(
     loop {
         // The event first: one that is missing was missing in the log that is looked at then.
         let reply = link.read(&command, deadline).await.map_err(store_error)?;
-        let standing = standing(store, id, strong(consistency), deadline).await?;
+        let standing = standing(store, id, None, strong(consistency), deadline).await?;
         if standing.reign.as_ref() == reply.reign() {
             return Ok(only_event(id, &reply)?);
         }
@@ -122,6 +125,7 @@ fn only_event(id: &SessionId, reply: &Reply) -> Result<Option<Event>, StoreError
 async fn standing(
     store: &MongoStore,
     id: &SessionId,
+    page: Option<&PageQuery>,
     consistency: Consistency,
     deadline: Instant,
 ) -> Result<Standing, ReadError> {
@@ -145,15 +149,19 @@ async fn standing(
                 at,
                 member,
                 reign: None,
+                page: None,
             });
         }
     }
+    // What is still to be proven to be the end is read when it is.
+    let page = page.filter(|_| consistency != Consistency::Linearizable);
     loop {
-        let (found, Moment { at, reign }) = store
-            .finder()
-            .find(id, deadline)
-            .await
-            .map_err(store_error)?;
+        let asking = store.finder().find(id, page, deadline);
+        let Answer {
+            found,
+            moment: Moment { at, reign },
+            page,
+        } = asking.await.map_err(store_error)?;
         let tail = found.as_ref().map_or(0, |found| found.log().tail());
         if consistency == Consistency::Linearizable
             && is_still_the_end(link, id, tail, found.is_some(), deadline).await? != reign
@@ -167,18 +175,19 @@ async fn standing(
             at,
             member: None,
             reign,
+            page,
         });
     }
 }
 
 /// What was answered, and by which secondary; `None` is the primary.
-type Answer<T> = (Result<T, CallError>, Option<ServerAddress>);
+type FirstAnswer<T> = (Result<T, CallError>, Option<ServerAddress>);
 
 /// Asks one secondary; when it takes long or fails, also the next one, and the primary (`None`)
 /// at last. The first answer counts, and who gave it.
 pub(super) async fn first_answer<'a, T>(
     store: &MongoStore,
-    ask: impl Fn(Option<ServerAddress>) -> BoxFuture<'a, Answer<T>> + Send,
+    ask: impl Fn(Option<ServerAddress>) -> BoxFuture<'a, FirstAnswer<T>> + Send,
 ) -> Result<(T, Option<ServerAddress>), CallError> {
     let (link, replicas) = (store.link(), store.replicas());
     let mut asked = FuturesUnordered::new();
@@ -224,43 +233,73 @@ async fn is_still_the_end(
     let (collection, filter) = if exists {
         (
             "events",
-            doc! {"_id": {"sessionId": id.as_str(), "seq": next}},
+            rawdoc! {"_id": {"sessionId": id.as_str(), "seq": next}},
         )
     } else {
-        ("sessions", doc! {"sessionId": id.as_str()})
+        ("sessions", rawdoc! {"sessionId": id.as_str()})
     };
-    let command = doc! {"find": collection, "filter": filter, "limit": 1, "singleBatch": true};
+    let command = rawdoc! {"find": collection, "filter": filter, "limit": 1, "singleBatch": true};
     let reply = link.read_linearizable(&command, deadline).await;
     let reply = reply.map_err(store_error)?;
     let is_there = reply.first().map_err(StoreError::from)?.is_some();
     Ok(reply.reign().filter(|_| !is_there).cloned())
 }
 
-type Page = (Vec<Event>, Option<crate::domain::Position>);
-
 /// Reads the events; `None` if the session was erased meanwhile.
 async fn read_page(
     store: &MongoStore,
     id: &SessionId,
     query: &PageQuery,
-    standing: &Standing,
+    standing: &mut Standing,
     deadline: Instant,
 ) -> Result<Option<Page>, ReadError> {
     let total = standing.log.events;
+    let link = store.link();
+    // Why no other member gave it, if one was asked.
+    let shared = match standing.page.take() {
+        Some(Ok((documents, source))) => match shared_page(id, total, query, &documents) {
+            Ok(page) => {
+                link.metrics.page_from(source);
+                return Ok(Some(page));
+            }
+            Err(source) => Some(source),
+        },
+        Some(Err(source)) => Some(source),
+        None => None,
+    };
     let Some(command) = page::command(id, total, query) else {
         return Ok(Some((Vec::new(), None)));
     };
-    let link = store.link();
-    let source = match replica_page(store, id, query, standing, &command, deadline).await? {
-        Ok((page, source)) => {
-            link.metrics.page_from(source);
-            return Ok(Some(page));
-        }
-        Err(source) => source,
+    let source = match shared {
+        Some(source) => source,
+        None => match replica_page(store, id, query, standing, &command, deadline).await? {
+            Ok((page, source)) => {
+                link.metrics.page_from(source);
+                return Ok(Some(page));
+            }
+            Err(source) => source,
+        },
     };
     link.metrics.page_from(source);
     let reply = link.read(&command, deadline).await.map_err(store_error)?;
     from_primary(page::events(id, total, query, &reply))
+}
+
+/// The page from what was read with those of other sessions; or why only the primary can give it.
+fn shared_page(
+    id: &SessionId,
+    total: u64,
+    query: &PageQuery,
+    documents: &Documents,
+) -> Result<Page, PageSource> {
+    match page::page(id, total, query, documents.iter(), false) {
+        Ok(page) => Ok(page),
+        Err(NoPage::Stale) => Err(PageSource::Behind),
+        Err(NoPage::Garbled(garbled)) => {
+            tracing::error!(%garbled, "a page that was read with others is damaged");
+            Err(PageSource::Failed)
+        }
+    }
 }
 
 /// The primary has what it said it had, unless the session was erased.
@@ -279,7 +318,7 @@ async fn replica_page(
     id: &SessionId,
     query: &PageQuery,
     standing: &Standing,
-    command: &Document,
+    command: &RawDocument,
     deadline: Instant,
 ) -> Result<Result<(Page, PageSource), PageSource>, ReadError> {
     let link = store.link();

@@ -3,7 +3,7 @@
 //! Two of them carry the promises: without the unique indexes, races would store duplicates. So
 //! nothing is served before they are proven to be there.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc, rawdoc};
 use thiserror::Error;
 
 use crate::store::mongo::error::CallError;
@@ -54,8 +54,17 @@ struct Index {
 
 /// Comparing languages: BCP 47 tags ignore case.
 pub(super) fn ignoring_case() -> Document {
-    doc! {"locale": "en", "strength": 2}
+    doc! {"locale": LOCALE, "strength": STRENGTH}
 }
+
+/// The same, in bytes.
+pub(super) fn ignoring_case_in_bytes() -> RawDocumentBuf {
+    rawdoc! {"locale": LOCALE, "strength": STRENGTH}
+}
+
+const LOCALE: &str = "en";
+/// Base characters and accents count, case does not.
+const STRENGTH: i32 = 2;
 
 /// The three indexes of the log, then those that listing and erasing need.
 fn indexes() -> [Index; 6] {

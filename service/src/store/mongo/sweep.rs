@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::raw::{RawArrayBuf, cstr};
+use mongodb::bson::{DateTime, rawdoc};
 
 use crate::domain::SessionId;
 use crate::store::mongo::codec::Garbled;
@@ -39,15 +40,14 @@ impl Sweep {
     /// Repairs what it finds in the next step. After a failure the step is repeated.
     pub(super) async fn step(&mut self, link: &Link) -> Result<(), CallError> {
         let deadline = link.deadline();
-        let mut filter = doc! {"status": OPEN[self.status]};
+        let mut filter = rawdoc! {"status": OPEN[self.status]};
         if let Some((started_at, id)) = self.after {
-            filter.insert("startedAt", doc! {"$lte": started_at});
-            filter.insert(
-                "$nor",
-                [doc! {"startedAt": started_at, "_id": {"$gte": id}}],
-            );
+            filter.append(cstr!("startedAt"), rawdoc! {"$lte": started_at});
+            let mut not_earlier = RawArrayBuf::new();
+            not_earlier.push(rawdoc! {"startedAt": started_at, "_id": {"$gte": id}});
+            filter.append(cstr!("$nor"), not_earlier);
         }
-        let command = doc! {
+        let command = rawdoc! {
             "find": "sessions",
             "filter": filter,
             "projection": {"sessionId": 1, "startedAt": 1},
@@ -73,6 +73,7 @@ impl Sweep {
         }
         let found: HashMap<_, _> = known::find(
             link,
+            None,
             &ids.iter().collect::<Vec<_>>(),
             Asked::Primary,
             deadline,

@@ -290,7 +290,7 @@ async fn there_already(
         return HashMap::new();
     }
     let looking = async {
-        let there = known::find(link, ids, Asked::Primary, deadline)
+        let there = known::find(link, None, ids, Asked::Primary, deadline)
             .await?
             .sessions;
         FollowUps::of(&there).write(link, deadline).await?;

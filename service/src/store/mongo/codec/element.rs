@@ -62,7 +62,9 @@ pub(super) fn nested<'a>(element: &RawElement<'a>) -> Result<&'a RawDocument> {
 
 pub(super) fn object(document: Option<&RawDocument>, key: &str) -> Result<Document> {
     let document = present(document, key)?;
-    let mut text = String::with_capacity(document.as_bytes().len());
+    // Numbers take more room as text.
+    let bytes = document.as_bytes().len();
+    let mut text = String::with_capacity(bytes + bytes / 4);
     push_object(&mut text, document).map_err(|it| it.within(format_args!("`{key}`")))?;
     Ok(Document::from_stored(&text))
 }

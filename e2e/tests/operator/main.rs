@@ -23,6 +23,7 @@ mod blackout;
 mod chart;
 mod dashboards;
 mod drain;
+mod external;
 mod foreign;
 mod frozen;
 mod idle;

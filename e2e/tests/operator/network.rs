@@ -16,19 +16,23 @@ use crate::{
     },
 };
 
-const NAME: &str = "e2e-stranger";
-
 /// A pod that has nothing to do with any store, until this is dropped.
 struct Stranger {
     namespace: String,
+    name: &'static str,
 }
 
 impl Stranger {
     async fn in_namespace(namespace: &str) -> Self {
+        Self::labelled(namespace, "e2e-stranger", &json!({})).await
+    }
+
+    /// One that says to be something else.
+    async fn labelled(namespace: &str, name: &'static str, labels: &Value) -> Self {
         lab::apply(&json!({
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": NAME, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
             "spec": {
                 "terminationGracePeriodSeconds": 0,
                 "containers": [{
@@ -41,9 +45,10 @@ impl Stranger {
         .await;
         let stranger = Self {
             namespace: namespace.to_owned(),
+            name,
         };
         eventually("the stranger runs", async || {
-            let pod = lab::get(&["--namespace", namespace, "pod", NAME]).await;
+            let pod = lab::get(&["--namespace", namespace, "pod", name]).await;
             is_ready_pod(&pod).then_some(())
         })
         .await;
@@ -52,7 +57,7 @@ impl Stranger {
 
     /// Asks this address, as a pod does.
     async fn asks(&self, url: &str) -> Result<String, String> {
-        let inside = ["--namespace", &self.namespace, "exec", NAME, "--"];
+        let inside = ["--namespace", &self.namespace, "exec", self.name, "--"];
         lab::try_kubectl(&[&inside[..], &FETCH, &[url]].concat()).await
     }
 }
@@ -60,7 +65,7 @@ impl Stranger {
 impl Drop for Stranger {
     fn drop(&mut self) {
         let here = ["--namespace", &self.namespace];
-        let delete = ["delete", "pod", NAME, "--ignore-not-found"];
+        let delete = ["delete", "pod", self.name, "--ignore-not-found"];
         let _ = output_of(cluster().kubectl().args(here).args(delete));
     }
 }
@@ -136,9 +141,12 @@ impl Ports {
 struct People {
     strangers: Vec<Stranger>,
     scraper: Stranger,
-    /// A process of the API, and one of a member.
+    /// A process of the API, one of a member, and one of the API of another store.
     api: Pid,
     member: Pid,
+    other_api: Pid,
+    /// What listens outside of the store.
+    outside: String,
 }
 
 impl People {
@@ -151,7 +159,8 @@ impl People {
             }
         };
         for stranger in &self.strangers {
-            let who = &stranger.namespace;
+            let who = format!("{} of {}", stranger.name, stranger.namespace);
+            let who = who.as_str();
             for url in ports.members.iter().chain(&ports.admin) {
                 check(who, url, false, stranger.asks(url).await);
             }
@@ -168,6 +177,19 @@ impl People {
         for url in &ports.members {
             check("the API", url, true, from_inside(self.api, url));
         }
+        for url in ports.members.iter().chain(&ports.admin) {
+            let answer = from_inside(self.other_api, url);
+            check("the API of another store", url, false, answer);
+        }
+        // An API may have its database, and send its traces, anywhere.
+        let outside = &self.outside;
+        check("the API", outside, true, from_inside(self.api, outside));
+        check(
+            "a member",
+            outside,
+            false,
+            from_inside(self.member, outside),
+        );
         // Members talk to members, and to nobody else.
         for url in &ports.members {
             check("a member", url, true, from_inside(self.member, url));
@@ -187,15 +209,26 @@ async fn strangers_reach_the_api_alone_and_the_parts_of_a_store_what_they_need()
     let mut spec = specs::members(3);
     spec["monitoring"] = json!({"scraperNamespace": monitoring.namespace});
     let store = place.store("voice", &spec).await;
+    let other = place.store("other", &specs::one_member()).await;
+    let operator = json!({"app.kubernetes.io/name": "sessionstore-operator"});
+    let api = json!({
+        "app.kubernetes.io/name": "sessionstore",
+        "app.kubernetes.io/instance": "voice",
+        "app.kubernetes.io/component": "api",
+    });
     let strangers = [
         Stranger::in_namespace(&place.namespace).await,
         Stranger::in_namespace(&elsewhere.namespace).await,
         // Of the operator's namespace, and not the operator.
         Stranger::in_namespace(lab::OPERATOR).await,
+        // Elsewhere a label is a claim that anybody can make.
+        Stranger::labelled(&elsewhere.namespace, "e2e-operator", &operator).await,
+        Stranger::labelled(&elsewhere.namespace, "e2e-api", &api).await,
     ];
     let scraper = Stranger::in_namespace(&monitoring.namespace).await;
     // Members, API and operator reach what they need: else it would not be so.
     store.await_whole().await;
+    other.await_whole().await;
     Kept::write(&store).await.assert_there(&store).await;
 
     let people = People {
@@ -203,6 +236,8 @@ async fn strangers_reach_the_api_alone_and_the_parts_of_a_store_what_they_need()
         scraper,
         api: process_of(&store, Part::Api, "sessionstore").await,
         member: process_of(&store, Part::Members, "mongod").await,
+        other_api: process_of(&other, Part::Api, "sessionstore").await,
+        outside: Ports::of(&other).await.api.swap_remove(0),
     };
     let ports = Ports::of(&store).await;
     let service = format!(

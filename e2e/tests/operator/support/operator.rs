@@ -16,6 +16,8 @@ const NAMESPACE: [&str; 2] = ["--namespace", OPERATOR];
 /// As whom it asks the API server.
 pub(crate) const USER: &str = "system:serviceaccount:sessionstore-operator:sessionstore-operator";
 
+const PROGRAM: &str = "sessionstore-operator";
+
 /// Its pods.
 pub(crate) async fn pods() -> Vec<Value> {
     let selector = "--selector=app.kubernetes.io/name=sessionstore-operator";
@@ -59,6 +61,14 @@ pub(crate) async fn leader() -> String {
     .await
 }
 
+/// The resident memory of the process that leads, in KiB.
+pub(crate) async fn resident_kib() -> u64 {
+    let leader = leader().await;
+    let pods = pods().await;
+    let pod = pods.iter().find(|it| name_of(it) == leader).unwrap();
+    processes::resident_kib(uid_of(pod), PROGRAM)
+}
+
 /// Deletes the pod that leads, which tells it to end. The name of the pod; it need not be gone yet.
 pub(crate) async fn delete_leader() -> String {
     let leader = leader().await;
@@ -73,7 +83,7 @@ pub(crate) async fn kill_leader() -> String {
     let leader = leader().await;
     let pods = pods().await;
     let pod = pods.iter().find(|it| name_of(it) == leader).unwrap();
-    processes::kill(uid_of(pod), "sessionstore-operator");
+    processes::kill(uid_of(pod), PROGRAM);
     let now = [
         "delete",
         "pod",

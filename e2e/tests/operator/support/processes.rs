@@ -23,6 +23,18 @@ pub(crate) fn of(pod_uid: &str, program: &str) -> Vec<Pid> {
     found
 }
 
+/// The resident memory of a program in a pod, in KiB.
+pub(crate) fn resident_kib(pod_uid: &str, program: &str) -> u64 {
+    let of_one = |process: &Pid| {
+        let file = format!("/proc/{}/status", process.as_raw_nonzero());
+        let status = fs::read_to_string(file).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|it| it.split_whitespace().next());
+        kib.unwrap().parse::<u64>().unwrap()
+    };
+    of(pod_uid, program).iter().map(of_one).sum()
+}
+
 /// Kills a program in a pod, as a crash would.
 pub(crate) fn kill(pod_uid: &str, program: &str) {
     for process in of(pod_uid, program) {

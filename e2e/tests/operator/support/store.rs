@@ -32,7 +32,8 @@ impl Part {
 }
 
 impl Store {
-    pub(super) fn new(namespace: &str, name: &str) -> Self {
+    /// One that is not applied yet.
+    pub(crate) fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
@@ -131,6 +132,13 @@ impl Store {
         let mut object = self.object().await;
         let found = object["status"].pointer_mut(pointer).map(Value::take);
         found.unwrap_or_default()
+    }
+
+    /// How the API reaches the members.
+    pub(crate) async fn connection_string(&self) -> String {
+        let secret = format!("{}-mongodb-user", self.name);
+        let uri = "--output=go-template={{.data.uri | base64decode}}";
+        self.kubectl(&["get", "secret", &secret, uri]).await
     }
 
     /// The name of the pod that is the primary.

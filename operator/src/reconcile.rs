@@ -246,7 +246,7 @@ impl Context {
 
     /// Forgets one that is gone, and says what it has left.
     pub fn forget(self: &Arc<Self>, target: &Target) {
-        self.caches.release(target);
+        self.caches.forget(target);
         self.metrics.queue.take(target);
         self.metrics.stores.forget(target);
         let Some(memory) = self.memories.forget(target) else {

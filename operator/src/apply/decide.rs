@@ -72,6 +72,16 @@ impl Observed {
             is_going: object.metadata.deletion_timestamp.is_some(),
         }
     }
+
+    /// Whether the cluster has at most reported something in between.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let version = self.version;
+        *self
+            == Self {
+                version,
+                ..other.clone()
+            }
+    }
 }
 
 /// What has been applied, and what the objects looked like then. Kept while the process lives: a

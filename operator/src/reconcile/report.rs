@@ -38,6 +38,7 @@ impl Context {
         let after = status(findings, desired, domain, before.as_ref(), &now);
         let lags = memory.monitor.as_ref().map(Monitor::lags);
         self.metrics.stores.show(target, &after, lags);
+        self.caches.expect(target, &after);
         if before.as_ref() == Some(&after) {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 mod memory;
 mod mongodb;
+mod newest;
 mod patience;
 mod report;
 
@@ -33,6 +34,7 @@ use crate::names::Component;
 use crate::pods::PodError;
 use crate::reconcile::memory::Memory;
 use crate::reconcile::mongodb::View;
+use crate::reconcile::newest::WHILE_LATE;
 use crate::status::{ApiFindings, Findings, MongodbFindings, Problem};
 use crate::validate::{self, Defaults, Invalid};
 
@@ -85,6 +87,9 @@ pub enum ReconcileError {
     /// A member did not do what the plan has decided.
     #[error("a step for the members failed: {0}")]
     Act(#[from] ActError),
+    /// Whether it is seen as it is could not be found out.
+    #[error("cannot read the newest version: {0}")]
+    Unread(#[source] kube::Error),
     /// The status or an Event could not be written.
     #[error("cannot write the status: {0}")]
     Status(#[source] kube::Error),
@@ -105,11 +110,13 @@ impl ReconcileError {
             Self::Apply(ApplyError::Taken(_)) => "NameTaken",
             Self::Apply(ApplyError::Earlier(_)) => "WaitingForDeletion",
             Self::Apply(ApplyError::Invalid { .. }) => "ObjectInvalid",
+            Self::Apply(ApplyError::Outdated(_)) => "Outdated",
             Self::Apply(ApplyError::NamespaceTerminating) => "NamespaceTerminating",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
             Self::Pod(PodError::Api { .. }) => "PodFailed",
             Self::Act(ActError::Call(_)) => "MemberRefused",
+            Self::Unread(_) => "ReadFailed",
             Self::Status(_) => "StatusFailed",
             Self::Panicked => "OperatorFailed",
             Self::NotLeading(_)
@@ -128,6 +135,7 @@ impl ReconcileError {
             Self::Apply(_)
             | Self::Pod(_)
             | Self::Act(_)
+            | Self::Unread(_)
             | Self::Status(_)
             | Self::Panicked
             | Self::NotLeading(_) => false,
@@ -144,6 +152,11 @@ impl ReconcileError {
     /// Whether it is about to go, which is seen.
     fn is_leaving(&self) -> bool {
         matches!(self, Self::Apply(ApplyError::NamespaceTerminating))
+    }
+
+    /// Whether what it was decided on has changed meanwhile: the next look sees more.
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Apply(ApplyError::Outdated(_)))
     }
 
     fn is_not_leading(&self) -> bool {
@@ -174,6 +187,7 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     in_flight.finish(match &result {
         Ok(None) => Outcome::Unchanged,
         Ok(_) => Outcome::Progressed,
+        Err(error) if error.is_outdated() => Outcome::Progressed,
         Err(_) => Outcome::Failed,
     });
     let again = match result {
@@ -184,6 +198,11 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
         Err(error) if error.is_leaving() => {
             tracing::debug!(%error, "nothing is to be done any more");
             None
+        }
+        Err(error) if error.is_outdated() => {
+            memory.failures += 1;
+            tracing::info!(%error, memory.failures, "it is looked at again");
+            Some(backoff(memory.failures))
         }
         Err(error) if error.is_stalled() => {
             tracing::warn!(%error, "nothing can be done before that is changed");
@@ -216,6 +235,9 @@ impl Context {
         stored: &Stored,
         memory: &mut Memory,
     ) -> Result<Option<Duration>, ReconcileError> {
+        if !self.has_newest(target, stored, memory).await? {
+            return Ok(Some(WHILE_LATE));
+        }
         let store = match &stored.0 {
             Ok(store) => store,
             Err(unreadable) => {
@@ -235,7 +257,7 @@ impl Context {
         };
         let result = self.work(target, store, memory, &mut findings).await;
         if let Err(error) = &result {
-            if error.is_not_leading() {
+            if error.is_not_leading() || error.is_outdated() {
                 return result;
             }
             findings.problem = Some(error.problem());
@@ -424,11 +446,16 @@ impl Context {
         if found.pods == wanted {
             return Ok(None);
         }
+        let settling = memory.applied.settling(&key, found.version, clock::now());
+        // Its own write would be in the way.
+        if let Some(wait) = settling.filter(|_| found.is_seen()) {
+            return Ok(Some(wait));
+        }
         let before = memory.scaled.get(&key);
         if let Some(wait) = before.and_then(|it| it.wait(found, wanted, clock::now())) {
             return Ok(Some(wait));
         }
-        let version = applier.scale(&key, wanted).await?;
+        let version = applier.scale(&key, found, wanted).await?;
         let scaled = Scaled::next(before, found, wanted, version, clock::now());
         memory.scaled.insert(key, scaled);
         Ok(None)

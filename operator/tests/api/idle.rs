@@ -10,6 +10,7 @@ use serde_json::json;
 use sessionstore_operator::kind::Kind;
 
 use crate::audit;
+use crate::monitors::priorities;
 use crate::operator::Operator;
 use crate::place::{Place, QUIET, by_hand, eventually};
 use crate::{samples, specs};
@@ -156,6 +157,7 @@ async fn the_same_manifest_applied_again_changes_nothing() {
 #[tokio::test]
 async fn a_restarted_operator_changes_nothing() {
     let place = Place::new("restarted").await;
+    priorities(&place).await;
     let operator = Operator::at(&place).await;
     place.secret("atlas", specs::uri()).await;
     place.create("chat", specs::external()).await;

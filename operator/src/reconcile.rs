@@ -3,14 +3,13 @@
 mod memory;
 mod mongodb;
 mod newest;
+mod outcome;
 mod patience;
 mod report;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
@@ -18,7 +17,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 
-use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, backoff, version};
+use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, version};
 use crate::build::{self, Backend, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
@@ -28,7 +27,7 @@ use crate::desired::{Desired, Mongodb, Owner, Retention, Scale};
 use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
 use crate::members;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::Metrics;
 use crate::mongo::ActError;
 use crate::names::Component;
 use crate::pods::PodError;
@@ -181,41 +180,9 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let mut memory = memory.lock().await;
     context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
-    // What is wrong with one must not end the care for all.
-    let look = AssertUnwindSafe(context.look(&target, &stored, &mut memory)).catch_unwind();
-    let result = look.await.unwrap_or(Err(ReconcileError::Panicked));
-    in_flight.finish(match &result {
-        Ok(None) => Outcome::Unchanged,
-        Ok(_) => Outcome::Progressed,
-        Err(error) if error.is_outdated() => Outcome::Progressed,
-        Err(_) => Outcome::Failed,
-    });
-    let again = match result {
-        Ok(again) => {
-            memory.failures = 0;
-            again
-        }
-        Err(error) if error.is_leaving() => {
-            tracing::debug!(%error, "nothing is to be done any more");
-            None
-        }
-        Err(error) if error.is_outdated() => {
-            memory.failures += 1;
-            tracing::info!(%error, memory.failures, "it is looked at again");
-            Some(backoff(memory.failures))
-        }
-        Err(error) if error.is_stalled() => {
-            tracing::warn!(%error, "nothing can be done before that is changed");
-            context.metrics.failed(error.reason());
-            error.look_again()
-        }
-        Err(error) => {
-            context.metrics.failed(error.reason());
-            memory.failures += 1;
-            tracing::warn!(%error, memory.failures, "a reconcile failed, and is tried again");
-            Some(backoff(memory.failures))
-        }
-    };
+    let result = outcome::guarded(context.look(&target, &stored, &mut memory)).await;
+    in_flight.finish(outcome::of(&result));
+    let again = outcome::again(result, &mut memory, &context.metrics);
     let Some(again) = again else {
         return Action::await_change();
     };
@@ -235,6 +202,9 @@ impl Context {
         stored: &Stored,
         memory: &mut Memory,
     ) -> Result<Option<Duration>, ReconcileError> {
+        if memory.is_leaving {
+            return Ok(None);
+        }
         if !self.has_newest(target, stored, memory).await? {
             return Ok(Some(WHILE_LATE));
         }

@@ -41,6 +41,8 @@ pub(super) struct Memory {
     pub(super) unreadable: Option<(Option<i64>, String)>,
     /// What is waited for in its replica set.
     pub(super) patience: Patience,
+    /// Its namespace is being deleted, which nobody can take back: nothing can be made there.
+    pub(super) is_leaving: bool,
     /// How often in a row it has failed.
     pub(super) failures: u32,
 }

@@ -1,9 +1,11 @@
 //! What the operator watches, and what it has seen there. Watches run whether or not this process
 //! leads, so that a new leader knows the cluster at once.
 //!
-//! Each change of an object names the `SessionStore` that it concerns on the channel of triggers.
+//! Each change of an object that is news names the `SessionStore` that it concerns on the channel of
+//! triggers.
 
 mod follow;
+mod news;
 mod routes;
 mod service_monitors;
 mod watches;
@@ -22,9 +24,10 @@ use tokio::sync::broadcast;
 
 use crate::apply::{Seen, is_owned_by};
 use crate::cache::follow::Progress;
+use crate::cache::news::Right;
 use crate::cache::watches::Watches;
 use crate::config::Scope;
-use crate::crd::SessionStore;
+use crate::crd::{SessionStore, SessionStoreStatus};
 use crate::desired::Owner;
 use crate::health::Streams;
 use crate::kind::Kind;
@@ -55,6 +58,7 @@ pub struct Caches {
     /// `None` if the operator looks after single namespaces only, and may not see nodes.
     nodes: Option<Store<Node>>,
     triggers: broadcast::Sender<Trigger>,
+    right: Right,
     watches: Watches,
 }
 
@@ -76,17 +80,19 @@ impl Caches {
     /// Begins to watch.
     pub fn start(client: &Client, streams: &Streams, scope: Scope) -> Self {
         let (triggers, _) = broadcast::channel(TRIGGERS);
+        let right = Right::default();
         let watches = Watches::new(client.clone(), streams.clone(), triggers.clone(), &scope);
         let is_everywhere = scope == Scope::Cluster;
         let names = match scope {
             Scope::Cluster => vec![String::new()],
             Scope::Namespaces(names) => names,
         };
-        let begin = |name: String| (name.clone(), watches.scope(&name));
+        let begin = |name: String| (name.clone(), watches.scope(&name, &right));
         Self {
             scopes: names.into_iter().map(begin).collect(),
             nodes: is_everywhere.then(|| watches.nodes()),
             triggers,
+            right,
             watches,
         }
     }
@@ -207,6 +213,17 @@ impl Caches {
         let store = self.watches.secret(target, namespace, name);
         store.wait_until_ready().await?;
         Ok(store.get(&ObjectRef::new(name).within(namespace)))
+    }
+
+    /// Takes it for no news when this status is seen: a look has found that it is right.
+    pub fn expect(&self, target: &Target, status: &SessionStoreStatus) {
+        self.right.set(target, status);
+    }
+
+    /// Forgets what was expected of one that is gone, and what it referred to.
+    pub fn forget(&self, target: &Target) {
+        self.right.forget(target);
+        self.release(target);
     }
 
     /// Ends the watch of the Secret that this `SessionStore` referred to.

@@ -2,14 +2,14 @@
 
 mod memory;
 mod mongodb;
+mod newest;
+mod outcome;
 mod patience;
 mod report;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
@@ -17,7 +17,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use thiserror::Error;
 
-use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, backoff, version};
+use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, version};
 use crate::build::{self, Backend, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
@@ -27,12 +27,13 @@ use crate::desired::{Desired, Mongodb, Owner, Retention, Scale};
 use crate::kind::Kind;
 use crate::leader::{Leadership, NotLeader};
 use crate::members;
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::Metrics;
 use crate::mongo::ActError;
 use crate::names::Component;
 use crate::pods::PodError;
 use crate::reconcile::memory::Memory;
 use crate::reconcile::mongodb::View;
+use crate::reconcile::newest::WHILE_LATE;
 use crate::status::{ApiFindings, Findings, MongodbFindings, Problem};
 use crate::validate::{self, Defaults, Invalid};
 
@@ -85,6 +86,9 @@ pub enum ReconcileError {
     /// A member did not do what the plan has decided.
     #[error("a step for the members failed: {0}")]
     Act(#[from] ActError),
+    /// Whether it is seen as it is could not be found out.
+    #[error("cannot read the newest version: {0}")]
+    Unread(#[source] kube::Error),
     /// The status or an Event could not be written.
     #[error("cannot write the status: {0}")]
     Status(#[source] kube::Error),
@@ -105,11 +109,13 @@ impl ReconcileError {
             Self::Apply(ApplyError::Taken(_)) => "NameTaken",
             Self::Apply(ApplyError::Earlier(_)) => "WaitingForDeletion",
             Self::Apply(ApplyError::Invalid { .. }) => "ObjectInvalid",
+            Self::Apply(ApplyError::Outdated(_)) => "Outdated",
             Self::Apply(ApplyError::NamespaceTerminating) => "NamespaceTerminating",
             Self::Apply(ApplyError::Api { .. }) => "ApplyFailed",
             Self::Pod(PodError::Budget(_)) => "DisruptionBudget",
             Self::Pod(PodError::Api { .. }) => "PodFailed",
             Self::Act(ActError::Call(_)) => "MemberRefused",
+            Self::Unread(_) => "ReadFailed",
             Self::Status(_) => "StatusFailed",
             Self::Panicked => "OperatorFailed",
             Self::NotLeading(_)
@@ -128,6 +134,7 @@ impl ReconcileError {
             Self::Apply(_)
             | Self::Pod(_)
             | Self::Act(_)
+            | Self::Unread(_)
             | Self::Status(_)
             | Self::Panicked
             | Self::NotLeading(_) => false,
@@ -144,6 +151,11 @@ impl ReconcileError {
     /// Whether it is about to go, which is seen.
     fn is_leaving(&self) -> bool {
         matches!(self, Self::Apply(ApplyError::NamespaceTerminating))
+    }
+
+    /// Whether what it was decided on has changed meanwhile: the next look sees more.
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Apply(ApplyError::Outdated(_)))
     }
 
     fn is_not_leading(&self) -> bool {
@@ -168,35 +180,9 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let mut memory = memory.lock().await;
     context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
-    // What is wrong with one must not end the care for all.
-    let look = AssertUnwindSafe(context.look(&target, &stored, &mut memory)).catch_unwind();
-    let result = look.await.unwrap_or(Err(ReconcileError::Panicked));
-    in_flight.finish(match &result {
-        Ok(None) => Outcome::Unchanged,
-        Ok(_) => Outcome::Progressed,
-        Err(_) => Outcome::Failed,
-    });
-    let again = match result {
-        Ok(again) => {
-            memory.failures = 0;
-            again
-        }
-        Err(error) if error.is_leaving() => {
-            tracing::debug!(%error, "nothing is to be done any more");
-            None
-        }
-        Err(error) if error.is_stalled() => {
-            tracing::warn!(%error, "nothing can be done before that is changed");
-            context.metrics.failed(error.reason());
-            error.look_again()
-        }
-        Err(error) => {
-            context.metrics.failed(error.reason());
-            memory.failures += 1;
-            tracing::warn!(%error, memory.failures, "a reconcile failed, and is tried again");
-            Some(backoff(memory.failures))
-        }
-    };
+    let result = outcome::guarded(context.look(&target, &stored, &mut memory)).await;
+    in_flight.finish(outcome::of(&result));
+    let again = outcome::again(result, &mut memory, &context.metrics);
     let Some(again) = again else {
         return Action::await_change();
     };
@@ -216,6 +202,12 @@ impl Context {
         stored: &Stored,
         memory: &mut Memory,
     ) -> Result<Option<Duration>, ReconcileError> {
+        if memory.is_leaving {
+            return Ok(None);
+        }
+        if !self.has_newest(target, stored, memory).await? {
+            return Ok(Some(WHILE_LATE));
+        }
         let store = match &stored.0 {
             Ok(store) => store,
             Err(unreadable) => {
@@ -235,7 +227,7 @@ impl Context {
         };
         let result = self.work(target, store, memory, &mut findings).await;
         if let Err(error) = &result {
-            if error.is_not_leading() {
+            if error.is_not_leading() || error.is_outdated() {
                 return result;
             }
             findings.problem = Some(error.problem());
@@ -246,7 +238,7 @@ impl Context {
 
     /// Forgets one that is gone, and says what it has left.
     pub fn forget(self: &Arc<Self>, target: &Target) {
-        self.caches.release(target);
+        self.caches.forget(target);
         self.metrics.queue.take(target);
         self.metrics.stores.forget(target);
         let Some(memory) = self.memories.forget(target) else {
@@ -424,11 +416,16 @@ impl Context {
         if found.pods == wanted {
             return Ok(None);
         }
+        let settling = memory.applied.settling(&key, found.version, clock::now());
+        // Its own write would be in the way.
+        if let Some(wait) = settling.filter(|_| found.is_seen()) {
+            return Ok(Some(wait));
+        }
         let before = memory.scaled.get(&key);
         if let Some(wait) = before.and_then(|it| it.wait(found, wanted, clock::now())) {
             return Ok(Some(wait));
         }
-        let version = applier.scale(&key, wanted).await?;
+        let version = applier.scale(&key, found, wanted).await?;
         let scaled = Scaled::next(before, found, wanted, version, clock::now());
         memory.scaled.insert(key, scaled);
         Ok(None)

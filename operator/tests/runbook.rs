@@ -38,7 +38,7 @@ const REASONS: [(&str, &[&str]); 6] = [
 ];
 
 /// What is written like a reason in these functions and is none: kinds, fields, verbs of Events.
-const NO_REASONS: [&str; 10] = [
+const NO_REASONS: [&str; 11] = [
     "Apply",
     "Create",
     "Delete",
@@ -48,8 +48,9 @@ const NO_REASONS: [&str; 10] = [
     "True",
     "Ready",
     "Stalled",
-    // Who does not lead writes no condition.
+    // Who does not lead, or sees that it has to look again, writes no condition.
     "NotLeading",
+    "Outdated",
 ];
 
 fn read(path: &str) -> String {

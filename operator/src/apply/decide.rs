@@ -72,6 +72,16 @@ impl Observed {
             is_going: object.metadata.deletion_timestamp.is_some(),
         }
     }
+
+    /// Whether the cluster has at most reported something in between.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let version = self.version;
+        *self
+            == Self {
+                version,
+                ..other.clone()
+            }
+    }
 }
 
 /// What has been applied, and what the objects looked like then. Kept while the process lives: a
@@ -137,6 +147,13 @@ impl Applied {
         self.0.get(key)?.generation
     }
 
+    /// How much longer to wait before something is decided on an object of this version: the watch has
+    /// not told yet what was applied.
+    pub fn settling(&self, key: &Key, found: u64, now: Time) -> Option<Duration> {
+        let trace = self.0.get(key).filter(|it| found < it.version)?;
+        left(trace.at.saturating_add(LATE), now)
+    }
+
     fn is_current(&self, object: &Object, observed: &Observed) -> bool {
         self.0.get(&observed.key).is_some_and(|trace| {
             trace.fingerprint == observed.fingerprint && trace.manifest == object.digest()
@@ -152,12 +169,14 @@ impl Applied {
         seen: u64,
         now: Time,
     ) -> Option<Duration> {
-        let trace = self.0.get(&Key::of(object))?;
+        let key = Key::of(object);
+        let trace = self.0.get(&key)?;
         if trace.manifest != object.digest() {
             return None;
         }
-        if observed.map_or(seen, |it| it.version) < trace.version {
-            return left(trace.at.saturating_add(LATE), now);
+        let version = observed.map_or(seen, |it| it.version);
+        if version < trace.version {
+            return self.settling(&key, version, now);
         }
         trace.repair.as_ref()?.wait(drift(observed), now)
     }

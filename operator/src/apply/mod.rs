@@ -6,13 +6,15 @@ mod relation;
 mod repair;
 mod scale;
 mod takeover;
+#[cfg(test)]
+mod tests;
 
 use kube::Client;
 use kube::api::{
     Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective,
 };
 use kube::core::Status;
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::build::Object;
@@ -56,6 +58,9 @@ pub enum ApplyError {
         /// What is wrong with it, in the words of the API server.
         message: String,
     },
+    /// Somebody has changed or replaced an object since it was seen: what was decided is out of date.
+    #[error("the {kind} {name} has changed meanwhile", kind = .0.kind.name(), name = .0.name)]
+    Outdated(Key),
     /// Nothing can be made any more where all is about to go.
     #[error("the namespace is being deleted, and this SessionStore with it")]
     NamespaceTerminating,
@@ -81,6 +86,24 @@ pub struct Conflict {
     pub key: Key,
     /// Which fields, and who had set them, in the words of the API server.
     pub what: String,
+}
+
+/// An object to apply, to the one of its name that has this UID, or where there is none.
+struct Target<'a> {
+    object: &'a Object,
+    uid: Option<String>,
+}
+
+impl Target<'_> {
+    /// With its UID, which the API server compares: what somebody has put in its place is not written
+    /// over (422), and what is gone is not made anew by what was decided on it (409).
+    fn manifest(&self) -> Value {
+        let mut manifest = self.object.manifest.clone();
+        if let Some(uid) = &self.uid {
+            manifest["metadata"]["uid"] = json!(uid);
+        }
+        manifest
+    }
 }
 
 /// The objects of one `SessionStore` in the cluster.
@@ -114,11 +137,14 @@ impl<'a> Applier<'a> {
         for step in steps {
             match step {
                 Step::Make(object) => {
-                    self.refuse_if_taken(object).await?;
-                    conflicts.extend(self.apply(object, None, applied).await?);
+                    let uid = self.own_or_none(object).await?;
+                    let target = Target { object, uid };
+                    conflicts.extend(self.apply(&target, None, applied).await?);
                 }
                 Step::Apply(object, observed) => {
-                    conflicts.extend(self.apply(object, Some(observed), applied).await?);
+                    let uid = Some(observed.uid.clone());
+                    let target = Target { object, uid };
+                    conflicts.extend(self.apply(&target, Some(observed), applied).await?);
                 }
                 Step::Delete(observed) => {
                     self.delete(&observed.key, &observed.uid).await?;
@@ -132,16 +158,17 @@ impl<'a> Applier<'a> {
     /// Sets how many pods a `StatefulSet` or `Deployment` has, apart from all else: the fields of
     /// the main manifest never hold it, so that an autoscaler can own it.
     ///
-    /// Gives the [`version`] that this makes.
+    /// Gives the [`version`] that this makes. `found` is what it was decided on.
     ///
     /// # Errors
-    /// The API server refused or could not be reached, or another process leads.
-    pub async fn scale(&self, key: &Key, replicas: i32) -> Result<u64, ApplyError> {
+    /// The object is no longer as it was found, the API server refused or could not be reached, or
+    /// another process leads.
+    pub async fn scale(&self, key: &Key, found: Count, replicas: i32) -> Result<u64, ApplyError> {
         self.leadership.check()?;
         let scale = json!({
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
-            "metadata": {"name": key.name},
+            "metadata": {"name": key.name, "resourceVersion": found.resource_version()},
             "spec": {"replicas": replicas},
         });
         let params = PatchParams::apply(SCALE_MANAGER).force();
@@ -149,24 +176,21 @@ impl<'a> Applier<'a> {
             .api(key.kind)
             .patch_scale(&key.name, &params, &Patch::Apply(&scale))
             .await
-            .map_err(|source| ApplyError::Api {
-                verb: "scale",
-                key: key.clone(),
-                source,
-            })?;
+            .map_err(|source| failed("scale", key.clone(), source))?;
         Ok(version(scaled.metadata.resource_version.as_deref()))
     }
 
-    /// The cache holds only what has the operator's label. An object that somebody else made by
-    /// the same name would be taken over, with all that depends on it.
-    async fn refuse_if_taken(&self, object: &Object) -> Result<(), ApplyError> {
+    /// The UID of an object of the owner's own that is not in the cache, which holds only what has the
+    /// operator's label. One that somebody else made by the same name would be taken over, with all
+    /// that depends on it.
+    async fn own_or_none(&self, object: &Object) -> Result<Option<String>, ApplyError> {
         let found = self.api(object.kind).get_metadata_opt(&object.name).await;
-        let found = found.map_err(|source| failed("look for", object, source))?;
+        let found = found.map_err(|source| failed("look for", Key::of(object), source))?;
         let Some(found) = found else {
-            return Ok(());
+            return Ok(None);
         };
         match relation(&found.metadata, self.owner) {
-            Relation::Own => Ok(()),
+            Relation::Own => Ok(found.metadata.uid),
             Relation::Earlier => Err(ApplyError::Earlier(Key::of(object))),
             Relation::Foreign => Err(ApplyError::Taken(Key::of(object))),
         }
@@ -174,10 +198,11 @@ impl<'a> Applier<'a> {
 
     async fn apply(
         &self,
-        object: &Object,
+        target: &Target<'_>,
         before: Option<&Observed>,
         applied: &mut Applied,
     ) -> Result<Option<Conflict>, ApplyError> {
+        let object = target.object;
         let mut params = PatchParams::apply(FIELD_MANAGER);
         params.field_validation = Some(ValidationDirective::Strict);
         let conflict = |what: &str| Conflict {
@@ -185,30 +210,35 @@ impl<'a> Applier<'a> {
             what: what.to_owned(),
         };
         let mut told = None;
-        let mut result = self.patch(object, &params).await?;
+        let mut result = self.patch(target, &params).await?;
         params = params.force();
+        // Where there was nothing, nobody has fields: what is there now has yet to be looked at.
         if let Err(kube::Error::Api(status)) = &result
-            && status.is_conflict()
+            && target.uid.is_some()
+            && is_about_fields(status)
         {
             told = Some(conflict(&status.message));
-            result = self.patch(object, &params).await?;
+            result = self.patch(target, &params).await?;
         }
         if let Err(kube::Error::Api(status)) = &result
             && status.is_invalid()
+            && !is_of_another(status)
         {
             let why = conflict(&status.message);
             if self.take_over(object).await? {
                 told = Some(why);
-                result = self.patch(object, &params).await?;
+                result = self.patch(target, &params).await?;
             }
         }
         let live = result.map_err(|source| match source {
-            kube::Error::Api(status) if status.is_invalid() => ApplyError::Invalid {
-                key: Key::of(object),
-                message: status.message.clone(),
-            },
+            kube::Error::Api(status) if status.is_invalid() && !is_of_another(&status) => {
+                ApplyError::Invalid {
+                    key: Key::of(object),
+                    message: status.message.clone(),
+                }
+            }
             kube::Error::Api(status) if is_terminating(&status) => ApplyError::NamespaceTerminating,
-            source => failed("apply", object, source),
+            source => failed("apply", Key::of(object), source),
         })?;
         applied.note(object, before, &live, clock::now());
         Ok(told)
@@ -218,7 +248,7 @@ impl<'a> Applier<'a> {
     async fn take_over(&self, object: &Object) -> Result<bool, ApplyError> {
         let api = self.api(object.kind);
         let found = api.get_metadata_opt(&object.name).await;
-        let found = found.map_err(|source| failed("look at", object, source))?;
+        let found = found.map_err(|source| failed("look at", Key::of(object), source))?;
         let Some(metadata) = found else {
             return Ok(false);
         };
@@ -238,19 +268,19 @@ impl<'a> Applier<'a> {
         };
         api.patch_metadata(&object.name, &params, &Patch::Merge(&patch))
             .await
-            .map_err(|source| failed("take over", object, source))?;
+            .map_err(|source| failed("take over", Key::of(object), source))?;
         Ok(true)
     }
 
     async fn patch(
         &self,
-        object: &Object,
+        target: &Target<'_>,
         params: &PatchParams,
     ) -> Result<kube::Result<DynamicObject>, NotLeader> {
         self.leadership.check()?;
-        let api = self.api(object.kind);
-        let patch = Patch::Apply(&object.manifest);
-        Ok(api.patch(&object.name, params, &patch).await)
+        let api = self.api(target.object.kind);
+        let patch = Patch::Apply(target.manifest());
+        Ok(api.patch(&target.object.name, params, &patch).await)
     }
 
     async fn delete(&self, key: &Key, uid: &str) -> Result<(), ApplyError> {
@@ -265,11 +295,7 @@ impl<'a> Applier<'a> {
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
                 Ok(())
             }
-            Err(source) => Err(ApplyError::Api {
-                verb: "delete",
-                key: key.clone(),
-                source,
-            }),
+            Err(source) => Err(failed("delete", key.clone(), source)),
         }
     }
 
@@ -281,7 +307,7 @@ impl<'a> Applier<'a> {
 
 /// Whether it was refused because its namespace is being deleted (`NamespaceTerminatingCause` in
 /// `k8s.io/api/core/v1`).
-fn is_terminating(status: &Status) -> bool {
+pub fn is_terminating(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|it| &it.causes);
     status.is_forbidden()
         && causes
@@ -289,33 +315,29 @@ fn is_terminating(status: &Status) -> bool {
             .any(|it| it.reason == "NamespaceTerminating")
 }
 
-fn failed(verb: &'static str, object: &Object, source: kube::Error) -> ApplyError {
-    ApplyError::Api {
-        verb,
-        key: Key::of(object),
-        source,
-    }
+/// Whether it was refused because somebody else has set fields that it holds
+/// (`CauseTypeFieldManagerConflict` in `k8s.io/apimachinery/pkg/apis/meta/v1`). Other conflicts are
+/// about the object as a whole.
+fn is_about_fields(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|it| &it.causes);
+    status.is_conflict()
+        && causes
+            .into_iter()
+            .any(|it| it.reason == "FieldManagerConflict")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether it was refused because the object of this name has another UID: what exists is not allowed
+/// to change it, which the API server takes for invalid.
+fn is_of_another(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|it| &it.causes);
+    status.is_invalid() && causes.into_iter().any(|it| it.field == "metadata.uid")
+}
 
-    fn forbidden(cause: &str) -> Status {
-        serde_json::from_value(json!({
-            "status": "Failure",
-            "code": 403,
-            "reason": "Forbidden",
-            "message": "forbidden",
-            "details": {"causes": [{"reason": cause, "message": "m", "field": "metadata.namespace"}]},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_namespace_that_is_being_deleted_is_told_from_a_right_that_is_missing() {
-        assert!(is_terminating(&forbidden("NamespaceTerminating")));
-        assert!(!is_terminating(&forbidden("FieldValueForbidden")));
-        assert!(!is_terminating(&Status::default()));
+fn failed(verb: &'static str, key: Key, source: kube::Error) -> ApplyError {
+    match source {
+        kube::Error::Api(status) if status.is_conflict() || is_of_another(&status) => {
+            ApplyError::Outdated(key)
+        }
+        source => ApplyError::Api { verb, key, source },
     }
 }

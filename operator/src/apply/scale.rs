@@ -11,8 +11,21 @@ use crate::clock::Time;
 pub struct Count {
     /// So many.
     pub pods: i32,
-    /// The [`version`](crate::apply::version) of the object that says so.
+    /// The [`version`](crate::apply::version) of the object that says so; 0 if it was just made.
     pub version: u64,
+}
+
+impl Count {
+    /// What makes the API server refuse a count that was decided on what is not so any more; none for
+    /// what was made a moment ago.
+    pub(super) fn resource_version(&self) -> Option<String> {
+        self.is_seen().then(|| self.version.to_string())
+    }
+
+    /// Whether a watch has told it.
+    pub fn is_seen(&self) -> bool {
+        self.version > 0
+    }
 }
 
 /// A count that was set.

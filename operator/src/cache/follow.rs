@@ -10,13 +10,14 @@ use futures::stream::{BoxStream, Stream, StreamExt};
 use k8s_openapi::api::core::v1::Node;
 use kube::api::DynamicObject;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::Lookup;
 use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{Lookup, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Resource, ResourceExt};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+use super::news::News;
 use super::routes::by_owner;
 use super::service_monitors::Known;
 use super::{Target, Trigger};
@@ -44,8 +45,11 @@ where
     K: Lookup + Clone + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
-    pub(super) writer: Writer<K>,
-    pub(super) triggers: broadcast::Sender<Trigger>,
+    kind: K::DynamicType,
+    writer: Writer<K>,
+    reader: Store<K>,
+    triggers: broadcast::Sender<Trigger>,
+    is_news: News<K>,
     pub(super) progress: Progress,
     /// The newest version in a list that is not complete yet.
     listed: u64,
@@ -56,10 +60,18 @@ where
     K: Resource + Clone + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
-    pub(super) fn new(writer: Writer<K>, triggers: broadcast::Sender<Trigger>) -> Self {
+    pub(super) fn new(
+        kind: K::DynamicType,
+        writer: Writer<K>,
+        triggers: broadcast::Sender<Trigger>,
+        is_news: News<K>,
+    ) -> Self {
         Self {
+            kind,
+            reader: writer.as_reader(),
             writer,
             triggers,
+            is_news,
             progress: Progress::default(),
             listed: 0,
         }
@@ -80,9 +92,13 @@ where
         };
         let version = |object: &K| version(object.meta().resource_version.as_deref());
         let (trigger, reached) = match &event {
-            Event::Apply(object) | Event::Delete(object) => {
-                (route(object).map(Trigger::One), version(object))
+            Event::Apply(object) => {
+                let before = self.reader.get(&object.to_object_ref(self.kind.clone()));
+                let is_news = before.is_none_or(|it| (self.is_news)(&it, object));
+                let concerned = is_news.then(|| route(object)).flatten();
+                (concerned.map(Trigger::One), version(object))
             }
+            Event::Delete(object) => (route(object).map(Trigger::One), version(object)),
             // What vanished while nobody looked is in no event.
             Event::InitDone => {
                 watch.synced();
@@ -219,6 +235,7 @@ mod tests {
     use kube::runtime::reflector::store::store;
 
     use super::*;
+    use crate::cache::news;
     use crate::health::Streams;
 
     fn secret(version: u64) -> Secret {
@@ -232,7 +249,7 @@ mod tests {
     fn a_watch_has_got_as_far_as_its_newest_event_and_its_last_complete_list() {
         let (_reader, writer) = store();
         let (triggers, _) = broadcast::channel(1);
-        let mut sink = Sink::new(writer, triggers);
+        let mut sink = Sink::new((), writer, triggers, news::always());
         let progress = sink.progress.clone();
         let watch = Streams::default().watch("secrets", "");
         let mut after = |event| {
@@ -250,5 +267,28 @@ mod tests {
         assert_eq!(after(Event::Init), 9);
         assert_eq!(after(Event::InitApply(secret(8))), 9);
         assert_eq!(after(Event::InitDone), 9);
+    }
+
+    #[test]
+    fn what_is_no_news_is_kept_and_triggers_nothing() {
+        let (reader, writer) = store();
+        let (triggers, mut heard) = broadcast::channel(4);
+        let mut sink = Sink::new((), writer, triggers, news::of_secret());
+        let watch = Streams::default().watch("secrets", "");
+        let its = Target::new("voice");
+        let at = |version: &str| {
+            let mut secret = secret(1);
+            secret.metadata.resource_version = Some(version.to_owned());
+            secret
+        };
+        let mut take = |event| sink.take(Ok(event), &watch, &|_: &Secret| Some(its.clone()));
+        take(Event::Apply(at("1")));
+        assert_eq!(heard.try_recv(), Ok(Trigger::One(its.clone())));
+        take(Event::Apply(at("2")));
+        assert!(heard.try_recv().is_err());
+        let kept = reader.state()[0].metadata.resource_version.clone();
+        assert_eq!(kept.as_deref(), Some("2"));
+        take(Event::Delete(at("3")));
+        assert_eq!(heard.try_recv(), Ok(Trigger::One(its.clone())));
     }
 }

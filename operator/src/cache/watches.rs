@@ -20,6 +20,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::follow::{Sink, follow, follow_nodes, follow_until, follow_while};
+use super::news::{self, News, Right};
 use super::routes::{by_owner, itself};
 use super::service_monitors::Known;
 use super::{Owned, Target, Trigger, Watched};
@@ -69,19 +70,27 @@ impl Watches {
         &self.service_monitors
     }
 
-    /// All that is watched in a namespace; the empty name is all of them.
-    pub(super) fn scope(&self, namespace: &str) -> Watched {
+    /// All that is watched in a namespace; the empty name is all of them. `right` is what the status
+    /// of each `SessionStore` is to be.
+    pub(super) fn scope(&self, namespace: &str, right: &Right) -> Watched {
         let labelled = config().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1));
         let owned = Kind::ALL.map(|kind| (kind, self.owned(kind, namespace, labelled.clone())));
         Watched {
-            session_stores: self.start("sessionstores", namespace, config(), itself),
+            session_stores: self.start("sessionstores", namespace, config(), itself, right.news()),
             owned: owned.into(),
-            pods: self.start("pods", namespace, labelled.clone(), by_owner::<Pod>),
+            pods: self.start(
+                "pods",
+                namespace,
+                labelled.clone(),
+                by_owner::<Pod>,
+                news::always(),
+            ),
             claims: self.start(
                 "persistentvolumeclaims",
                 namespace,
                 labelled,
                 by_owner::<PersistentVolumeClaim>,
+                news::always(),
             ),
         }
     }
@@ -90,7 +99,8 @@ impl Watches {
         let resource = kind.resource();
         let writer = Writer::new(resource.clone());
         let store = writer.as_reader();
-        let sink = Sink::new(writer, self.triggers.clone());
+        let is_news = news::of_owned(kind);
+        let sink = Sink::new(resource.clone(), writer, self.triggers.clone(), is_news);
         let owned = Owned {
             store,
             progress: sink.progress.clone(),
@@ -167,7 +177,7 @@ impl Watches {
         let route = move |_: &Secret| Some(its.clone());
         let stream = watcher(api, config);
         let ended = CancellationToken::new();
-        let sink = Sink::new(writer, self.triggers.clone());
+        let sink = Sink::new((), writer, self.triggers.clone(), news::of_secret());
         tokio::spawn(follow_until(ended.clone(), stream, watch, sink, route));
         let held = NamedSecret {
             store: reader.clone(),
@@ -192,6 +202,7 @@ impl Watches {
         namespace: &str,
         config: Config,
         route: fn(&K) -> Option<Target>,
+        is_news: News<K>,
     ) -> Store<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -206,7 +217,7 @@ impl Watches {
             Api::namespaced(client, namespace)
         };
         let stream = watcher(api, config);
-        let sink = Sink::new(writer, self.triggers.clone());
+        let sink = Sink::new((), writer, self.triggers.clone(), is_news);
         tokio::spawn(follow(stream, watch, sink, route));
         reader
     }

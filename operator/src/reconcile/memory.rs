@@ -19,6 +19,8 @@ use crate::reconcile::patience::Patience;
 pub(super) struct Memory {
     /// Which one of its name.
     uid: String,
+    /// The version that it had when this process began to look after it.
+    pub(super) begun_at: Option<String>,
     /// What was applied.
     pub(super) applied: Applied,
     /// When what was last given its count of pods.
@@ -39,6 +41,8 @@ pub(super) struct Memory {
     pub(super) unreadable: Option<(Option<i64>, String)>,
     /// What is waited for in its replica set.
     pub(super) patience: Patience,
+    /// Its namespace is being deleted, which nobody can take back: nothing can be made there.
+    pub(super) is_leaving: bool,
     /// How often in a row it has failed.
     pub(super) failures: u32,
 }
@@ -51,6 +55,12 @@ pub(super) struct Written {
 }
 
 impl Memory {
+    /// Whether a version is not older than the one to begin at. Not as long as none is known.
+    pub(super) fn is_up_to_date(&self, version: &str) -> bool {
+        let begun_at = self.begun_at.as_deref();
+        begun_at.is_some_and(|it| !is_before(version, it))
+    }
+
     /// The newest status that is known: that of the cache, unless what was written is newer.
     pub(super) fn status_of<'a>(
         &'a self,
@@ -143,6 +153,15 @@ mod tests {
     fn a_status_that_somebody_has_edited_is_seen() {
         let memory = wrote("100", 2);
         assert_eq!(memory.status_of(&store("101", 7)), Some(&status(7)));
+    }
+
+    #[test]
+    fn a_cache_that_lags_behind_the_beginning_of_a_term_does_not_count() {
+        let mut memory = Memory::default();
+        assert!(!memory.is_up_to_date("99"), "nobody has been asked");
+        memory.begun_at = Some("100".to_owned());
+        let count = ["99", "100", "101"].map(|it| memory.is_up_to_date(it));
+        assert_eq!(count, [false, true, true]);
     }
 
     #[tokio::test]

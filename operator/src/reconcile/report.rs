@@ -11,7 +11,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
-use crate::apply::Conflict;
+use crate::apply::{Conflict, is_terminating};
 use crate::cache::Target;
 use crate::crd::{SessionStore, SessionStoreStatus};
 use crate::desired::Owner;
@@ -38,6 +38,7 @@ impl Context {
         let after = status(findings, desired, domain, before.as_ref(), &now);
         let lags = memory.monitor.as_ref().map(Monitor::lags);
         self.metrics.stores.show(target, &after, lags);
+        self.caches.expect(target, &after);
         if before.as_ref() == Some(&after) {
             return Ok(());
         }
@@ -175,8 +176,12 @@ impl Context {
 
     async fn publish(&self, event: &Event, reference: &ObjectReference) {
         // The status says the same; an Event that is lost harms nobody.
-        if let Err(error) = self.recorder.publish(event, reference).await {
-            tracing::warn!(%error, "an Event could not be written");
+        match self.recorder.publish(event, reference).await {
+            Ok(()) => {}
+            Err(kube::Error::Api(status)) if is_terminating(&status) => {
+                tracing::debug!(%status, "no Event is taken any more");
+            }
+            Err(error) => tracing::warn!(%error, "an Event could not be written"),
         }
     }
 

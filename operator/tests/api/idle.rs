@@ -5,12 +5,14 @@ use std::env;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube::api::Patch;
 use serde_json::json;
 use sessionstore_operator::kind::Kind;
 
 use crate::audit;
+use crate::monitors::priorities;
 use crate::operator::Operator;
-use crate::place::{Place, QUIET, eventually};
+use crate::place::{Place, QUIET, by_hand, eventually};
 use crate::{samples, specs};
 
 #[tokio::test]
@@ -39,6 +41,53 @@ async fn an_unchanged_reconcile_makes_no_call_and_no_write() {
         versions.retain(|name, _| !name.starts_with("SessionStore/"));
     }
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn the_status_that_it_writes_brings_on_no_look() {
+    let place = Place::new("own-status").await;
+    let operator = Operator::at(&place).await;
+    place.secret("atlas", specs::uri()).await;
+    place.create("chat", specs::external()).await;
+    place.settle(&operator).await;
+    let before = operator.looks();
+    let paused = json!({"spec": {"paused": true}});
+    place.change("chat", paused).await;
+    eventually("the status is about it", async || {
+        let status = place.status("chat").await;
+        (status["observedGeneration"] == 2).then_some(())
+    })
+    .await;
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(operator.looks(), before + 1.0);
+}
+
+#[tokio::test]
+async fn what_is_reported_of_an_object_and_never_read_brings_on_no_look() {
+    let place = Place::new("reported").await;
+    let operator = Operator::at(&place).await;
+    place.secret("atlas", specs::uri()).await;
+    place.create("chat", specs::external()).await;
+    place.settle(&operator).await;
+    let before = operator.looks();
+    let report = json!({"status": {"conditions": [{
+        "type": "example.com/Reported",
+        "status": "True",
+        "reason": "Somebody",
+        "message": "says so",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]}});
+    for kind in [Kind::Service, Kind::PodDisruptionBudget] {
+        let report = Patch::Merge(report.clone());
+        let objects = place.api(kind);
+        let written = objects.patch_status("chat-api", &by_hand(), &report).await;
+        let is_reported = written.unwrap().data["status"]["conditions"]
+            .to_string()
+            .contains("Reported");
+        assert!(is_reported, "{kind:?}");
+    }
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(operator.looks(), before);
 }
 
 #[tokio::test]
@@ -108,6 +157,7 @@ async fn the_same_manifest_applied_again_changes_nothing() {
 #[tokio::test]
 async fn a_restarted_operator_changes_nothing() {
     let place = Place::new("restarted").await;
+    priorities(&place).await;
     let operator = Operator::at(&place).await;
     place.secret("atlas", specs::uri()).await;
     place.create("chat", specs::external()).await;

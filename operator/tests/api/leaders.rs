@@ -99,6 +99,34 @@ async fn another_operator_goes_on_when_the_leader_ends_or_dies_and_never_do_two_
 }
 
 #[tokio::test]
+async fn a_new_leader_asks_for_the_newest_version_of_each_store_once_before_it_writes_for_it() {
+    let place = Place::new("newest").await;
+    place.secret("atlas", specs::uri()).await;
+    for name in ["chat", "voice"] {
+        place.create(name, specs::external()).await;
+    }
+    let start = audit::now(&place.lab);
+    let operator = Operator::at(&place).await;
+    place.settle(&operator).await;
+    place.poke("chat", &operator).await;
+    let requests = audit::of(&place.lab, start, operator.user());
+    for name in ["chat", "voice"] {
+        let at = |is_it: &dyn Fn(&audit::Request) -> bool| -> Vec<usize> {
+            let numbered = requests.iter().enumerate();
+            let found = numbered.filter(|(_, it)| is_it(it));
+            found.map(|(number, _)| number).collect()
+        };
+        let field = format!("metadata.name%3D{name}");
+        let asked = at(&|it| {
+            it.verb == "list" && it.resource == "sessionstores" && it.path.contains(&field)
+        });
+        let written = at(&|it| it.is_work() && it.path.contains(&format!("/{name}")));
+        assert_eq!(asked.len(), 1, "{requests:#?}");
+        assert!(asked[0] < written[0], "{requests:#?}");
+    }
+}
+
+#[tokio::test]
 async fn the_rules_of_the_chart_are_enough_and_nothing_is_refused() {
     let place = Place::new("ruled").await;
     let chart = concat!(

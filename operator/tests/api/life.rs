@@ -133,6 +133,36 @@ async fn a_deleted_store_is_gone_with_all_it_owned_and_says_that_its_volumes_sta
 }
 
 #[tokio::test]
+async fn where_the_namespace_is_being_deleted_each_store_is_refused_once_at_most_and_quietly() {
+    let place = Place::new("ending").await;
+    let operator = Operator::at(&place).await;
+    place.secret("atlas", specs::uri()).await;
+    let names = ["chat", "voice", "mail", "desk"];
+    for name in names {
+        place.create(name, specs::external()).await;
+    }
+    place.settle(&operator).await;
+    let start = audit::now(&place.lab);
+    let delete = ["delete", "namespace", &place.namespace, "--wait=false"];
+    place.lab.kubectl(&delete);
+    eventually("the stores are gone with all they owned", async || {
+        let stores = place.kubectl(&["get", "sst", "--output=name"]);
+        (stores.is_empty() && place.owned().await.is_empty()).then_some(())
+    })
+    .await;
+    let requests = audit::of(&place.lab, start, operator.user());
+    for name in names {
+        let its = requests
+            .iter()
+            .filter(|it| it.is_work() && it.path.contains(&format!("/{name}-")));
+        let refused: Vec<_> = its.filter(|it| it.code == 403).collect();
+        assert!(refused.len() <= 1, "{refused:#?}");
+    }
+    let warned = operator.logged("an Event could not be written");
+    assert!(warned.is_empty(), "{warned:#?}");
+}
+
+#[tokio::test]
 async fn one_that_is_created_again_at_once_waits_for_what_the_last_one_has_left() {
     let place = Place::new("again").await;
     let operator = Operator::at(&place).await;

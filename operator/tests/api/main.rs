@@ -17,6 +17,7 @@ mod leaders;
 mod life;
 mod monitors;
 mod operator;
+mod outdated;
 mod paths;
 mod place;
 mod rules;

@@ -67,13 +67,11 @@ impl<'a> Picture<'a> {
             let views = members.filter_map(|(ordinal, it)| Some((ordinal, it.answer.view()?)));
             views.filter(|(_, view)| view.config.set_id == config.set_id)
         };
-        let term = views().map(|(_, view)| view.term).max();
-        // One that does not know the newest term or configuration has been deposed.
-        let primary = views().find(|(_, view)| {
-            view.state == State::Primary
-                && Some(view.term) == term
-                && view.config.version == config.version
-        });
+        let terms = views().map(|(_, view)| view.term);
+        let term = terms.fold(config.version.term, i64::max);
+        // One that does not know the newest term has been deposed; one that does not know the newest
+        // configuration was asked before it made that, and leads.
+        let primary = views().find(|(_, it)| it.state == State::Primary && it.term == term);
         let newest = match primary {
             Some((_, view)) => view.applied,
             None => views().map(|(_, it)| it.applied).max().unwrap_or_default(),
@@ -272,9 +270,19 @@ impl<'a> Picture<'a> {
         self.primary.is_some_and(has_written) && self.is_in_force()
     }
 
+    /// Whether the primary was asked before it made the newest configuration, so that nobody tells who
+    /// counts by that one.
+    pub(super) fn is_outrun(&self) -> bool {
+        let is_older = |(_, view): (Ordinal, &View)| view.config.version != self.config.version;
+        self.primary.is_some_and(is_older)
+    }
+
     /// Whether a majority of the members has said itself that it has the newest configuration: no
     /// other can be in force then.
     pub(super) fn is_in_force(&self) -> bool {
+        if self.is_outrun() {
+            return false;
+        }
         let has_it = |it: &Ordinal| {
             let config = self.observed.members[*it].answer.config();
             config.is_some_and(|it| {

@@ -47,6 +47,9 @@ pub(super) fn is_safe(picture: &Picture<'_>, victim: Ordinal) -> bool {
     let Some((primary, view)) = picture.primary.filter(|(it, _)| *it != victim) else {
         return false;
     };
+    if picture.is_outrun() {
+        return false;
+    }
     let acknowledged = acknowledged_at_most(picture, view);
     let has_all = |ordinal: &Ordinal| {
         let applied = picture.applied(*ordinal);

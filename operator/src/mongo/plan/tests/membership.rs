@@ -53,6 +53,15 @@ fn nothing_is_changed_before_a_majority_has_the_last_change() {
 }
 
 #[test]
+fn nothing_is_changed_while_the_primary_was_asked_before_its_last_change() {
+    let mut scene = Scene::growing(3, 5);
+    for ordinal in [1, 2] {
+        scene.view(ordinal).config.version.version += 1;
+    }
+    assert_eq!(scene.reason(), "Settling");
+}
+
+#[test]
 fn nothing_is_changed_before_the_primary_has_written_for_a_majority() {
     let mut scene = Scene::growing(3, 5);
     scene.view(0).committed.term -= 1;

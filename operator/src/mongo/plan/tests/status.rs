@@ -39,6 +39,26 @@ fn secondaries_stay_ready_while_a_primary_is_elected() {
 }
 
 #[test]
+fn a_primary_that_was_asked_before_it_made_a_change_leads_nevertheless() {
+    let mut scene = Scene::healthy(3);
+    scene.view(2).config.version.version += 1;
+    assert_eq!(ready(&scene), [0, 1, 2]);
+    let summary = Summary::of(&scene.desired, &scene.observed);
+    assert_eq!(summary.primary, Some(0));
+    assert!(summary.is_available);
+}
+
+#[test]
+fn who_has_a_configuration_of_a_newer_term_knows_that_the_primary_was_deposed() {
+    let mut scene = Scene::healthy(3);
+    let mut config = scene.view(2).config.clone();
+    config.version.term += 1;
+    scene.answer(2, Answer::Removed(Some(config)));
+    let summary = Summary::of(&scene.desired, &scene.observed);
+    assert_eq!(summary.primary, None);
+}
+
+#[test]
 fn the_summary_names_the_primary_and_shows_lag_only_of_who_is_behind() {
     let mut scene = Scene::healthy(3).led_by(2);
     scene.delay(0, 1);

@@ -53,6 +53,15 @@ fn nothing_is_wiped_that_may_be_needed_for_what_was_acknowledged() {
 }
 
 #[test]
+fn nothing_is_wiped_while_the_primary_was_asked_before_its_last_change() {
+    let mut scene = Scene::healthy(3);
+    stale(&mut scene, 2);
+    scene.permit(2);
+    scene.view(1).config.version.version += 1;
+    assert_eq!(scene.reason(), "TooStale");
+}
+
+#[test]
 fn with_half_of_the_members_stale_the_one_that_is_not_needed_is_named() {
     let mut scene = Scene::healthy(3);
     stale(&mut scene, 1);

@@ -226,3 +226,26 @@ fn environment(settings: &Settings, operator_namespace: String) -> Environment {
         cluster_domain: cluster_domain.unwrap_or_else(|| config::DEFAULT_DOMAIN.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_never_answers_holds_up_no_call_longer_than_the_limit() {
+        // The kernel takes connections that nobody accepts.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let mut cluster = Config::new(format!("http://{address}").parse().unwrap());
+        // No other limit is to be in the way.
+        (cluster.connect_timeout, cluster.read_timeout) = (None, None);
+        let client = client(cluster, &Registry::new()).unwrap();
+        let begun = Instant::now();
+        assert!(client.apiserver_version().await.is_err());
+        // To the millisecond, which is what the timer can tell.
+        assert_eq!(begun.elapsed().as_secs(), CALL_LIMIT.as_secs());
+    }
+}

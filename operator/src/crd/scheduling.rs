@@ -4,6 +4,7 @@
 //! are unbounded.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::json;
 
 /// The name of an object in the cluster: a DNS subdomain.
 pub(super) fn object_name(_: &mut SchemaGenerator) -> Schema {
@@ -46,9 +47,16 @@ pub(super) fn image_pull_secrets(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Labels of a node.
+/// Labels of a node. Keys cannot be bounded by the schema, only by a rule.
 pub(super) fn node_selector(_: &mut SchemaGenerator) -> Schema {
-    texts(16, 63, LABEL_VALUE, "The value that the label must have.")
+    let mut labels = texts(16, 63, LABEL_VALUE, "The value that the label must have.");
+    let rule = json!([{
+        "rule": format!("self.all(key, key.size() <= 317 && key.matches('{LABEL_KEY}'))"),
+        "message": "the key of a label is a name of up to 63 letters, digits, '-', '_' and '.', which may follow a DNS name and '/': use one that nodes have, such as kubernetes.io/arch",
+        "reason": "FieldValueInvalid",
+    }]);
+    labels.insert("x-kubernetes-validations".to_owned(), rule);
+    labels
 }
 
 /// Labels of an object.
@@ -103,6 +111,10 @@ pub(super) fn tolerations(_: &mut SchemaGenerator) -> Schema {
 }
 
 const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+
+/// As `IsQualifiedName` in `k8s.io/apimachinery/pkg/util/validation`. Without a backslash, which CEL
+/// would take for its own.
+const LABEL_KEY: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
 const LABEL_VALUE: &str = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$";
 

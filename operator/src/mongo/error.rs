@@ -55,6 +55,9 @@ const NOT_NOW: [i32; 17] = [
     24,
 ];
 
+/// Of a server that takes connections, or does not even refuse them.
+pub(super) const NO_ANSWER: &str = "it does not answer in time";
+
 /// What the server says to a wrong user or password.
 const NO_LOGIN: &str = "Authentication failed";
 
@@ -69,9 +72,21 @@ impl From<&Error> for CallError {
                 Self::LoginRefused
             }
             ErrorKind::Write(_) => Self::NotNow(text),
+            ErrorKind::ServerSelection { message, .. } => {
+                Self::Unreachable(last_seen(message).to_owned())
+            }
             _ => Self::Unreachable(text),
         }
     }
+}
+
+/// What kept the driver from the one server that it had looked for, out of its long account of all
+/// that it knew: this becomes part of conditions. As long as nothing has failed, there was no answer.
+fn last_seen(account: &str) -> &str {
+    let Some((_, error)) = account.split_once(", Error: Kind: ") else {
+        return NO_ANSWER;
+    };
+    error.split(", labels: ").next().unwrap_or(error)
 }
 
 impl CallError {
@@ -103,6 +118,36 @@ mod tests {
             assert!(matches!(CallError::of_code(code, ""), CallError::NotNow(_)));
         }
         assert!(matches!(CallError::of_code(13, ""), CallError::Refused(_)));
+    }
+
+    #[test]
+    fn of_a_server_that_is_not_found_its_last_error_is_told_and_no_more() {
+        let account = "Server selection timeout: No available servers. Topology: { Type: Single, \
+                       Servers: [ { Address: voice-mongodb-0.voice:27017, Type: Unknown, Error: \
+                       Kind: I/O error: Connection refused (os error 111), labels: {}, source: \
+                       None, server response: None } ] }";
+        assert_eq!(
+            last_seen(account),
+            "I/O error: Connection refused (os error 111)"
+        );
+        let account = "Server selection timeout: No available servers. Topology: { Type: Single, \
+                       Servers: [ { Address: voice-mongodb-0.voice:27017, Type: Unknown } ] }";
+        assert_eq!(last_seen(account), "it does not answer in time");
+    }
+
+    #[tokio::test]
+    async fn what_the_driver_itself_says_of_a_server_that_is_not_there_is_short() {
+        // Nothing listens on a port that was just given back.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let uri =
+            format!("mongodb://{address}/?directConnection=true&serverSelectionTimeoutMS=100");
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        let ping = mongodb::bson::doc! {"ping": 1};
+        let error = client.database("admin").run_command(ping).await;
+        let said = CallError::from(&error.unwrap_err()).to_string();
+        assert_eq!(said, "I/O error: Connection refused (os error 111)");
     }
 
     #[test]

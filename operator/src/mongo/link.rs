@@ -13,7 +13,7 @@ use mongodb::options::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::error::CallError;
+use super::error::{CallError, NO_ANSWER};
 use super::metrics::CommandMetrics;
 
 /// How the operator is called in the logs of the members.
@@ -133,9 +133,7 @@ impl Members {
             Ok(Ok(Ok(reply))) => settled(reply),
             Ok(Ok(Err(error))) => Err(CallError::from(&error)),
             Ok(Err(panic)) => Err(CallError::Unreachable(panic.to_string())),
-            Err(_) => Err(CallError::Unreachable(
-                "it does not answer in time".to_owned(),
-            )),
+            Err(_) => Err(CallError::Unreachable(NO_ANSWER.to_owned())),
         };
         self.metrics.observe(&name, begun.elapsed(), &result);
         result

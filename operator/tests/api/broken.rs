@@ -151,7 +151,7 @@ async fn what_only_kubernetes_takes_for_invalid_is_told_as_that_and_stops_no_oth
     place.secret("atlas", specs::uri()).await;
     let operator = Operator::at(&place).await;
     let mut spec = specs::external();
-    spec["api"]["nodeSelector"] = json!({"not a label!": "ssd"});
+    spec["api"]["tolerations"] = json!([{"key": "not a label!", "operator": "Exists"}]);
     place.create("voice", spec).await;
     place.create("chat", specs::external()).await;
     let stalled = place
@@ -161,7 +161,7 @@ async fn what_only_kubernetes_takes_for_invalid_is_told_as_that_and_stops_no_oth
     for part in [
         "correct the field",
         "Deployment voice-api",
-        "nodeSelector",
+        "tolerations",
         "not a label!",
     ] {
         assert!(message.contains(part), "{message}");
@@ -170,7 +170,7 @@ async fn what_only_kubernetes_takes_for_invalid_is_told_as_that_and_stops_no_oth
     place.settle_but(&operator, &["voice"]).await;
 
     place
-        .change("voice", json!({"spec": {"api": {"nodeSelector": null}}}))
+        .change("voice", json!({"spec": {"api": {"tolerations": null}}}))
         .await;
     place.await_object(Kind::Deployment, "voice-api").await;
     eventually("it is no longer stalled", async || {

@@ -67,6 +67,7 @@ pub(crate) fn cases() -> Vec<Case> {
         storages(),
         resources(),
         apis(),
+        nodes(),
         monitorings(),
     ]
     .into_iter()
@@ -175,6 +176,32 @@ fn externals() -> Vec<Case> {
             external(),
             json!({"mongodb": {"external": {"uriSecretRef": {"name": "other", "key": "url"}}}}),
             &[],
+        ),
+    ]
+}
+
+fn nodes() -> Vec<Case> {
+    const DATABASES: Refusals = &[("spec.mongodb.nodeSelector", "the key of a label")];
+    const SERVING: Refusals = &[("spec.api.nodeSelector", "the key of a label")];
+    let mongodb = |key: &str| json!({"mongodb": {"nodeSelector": {key: "fast"}}});
+    let api = |key: &str| json!({"api": {"nodeSelector": {key: "fast"}}});
+    let long = "d".repeat(64);
+    vec![
+        created("a plain label", mongodb("disk"), &[]),
+        created(
+            "a label of a domain",
+            api("node.kubernetes.io/instance-type"),
+            &[],
+        ),
+        created("the longest name", mongodb(&long[..63]), &[]),
+        created("a name that is too long", mongodb(&long), DATABASES),
+        created("a label that is none", api("not a label!"), SERVING),
+        created("a label without a name", mongodb("example.com/"), DATABASES),
+        created("a label of no domain", api("Example/disk"), SERVING),
+        created(
+            "a domain that is too long",
+            mongodb(&format!("{}/disk", "d.".repeat(157) + "d")),
+            DATABASES,
         ),
     ]
 }

@@ -78,14 +78,24 @@ impl World {
         }
     }
 
+    /// Somebody sets the count of pods. Where volumes go with their pods, only to more: that the data
+    /// goes otherwise is what they have asked for.
+    pub(crate) fn scale(&mut self, pods: usize) {
+        self.replicas = if self.deletes_scaled {
+            self.replicas.max(pods)
+        } else {
+            pods
+        };
+    }
+
     /// A pod whose deletion the budget permits goes; not one that would take with it what is needed,
     /// which nobody could help.
     pub(crate) fn evict(&mut self, at: usize) {
         if self.is_doomed(at) {
             return;
         }
-        let well = (0..self.replicas.min(ORDINALS)).filter(|it| self.is_ready(*it));
-        let well = well.count();
+        // Of all that there are; how many there are to be is another matter.
+        let well = (0..ORDINALS).filter(|it| self.is_ready(*it)).count();
         let left = well - usize::from(self.is_ready(at));
         if let Some(pod) = &mut self.pods[at]
             && left + 1 >= self.replicas

@@ -51,6 +51,8 @@ pub(crate) enum Event {
     Hijack(usize),
     /// So many members are wanted.
     Want(usize),
+    /// Somebody scales the `StatefulSet` by hand.
+    Scale(usize),
     /// Another template is wanted; a broken one does not start.
     Roll {
         is_broken: bool,
@@ -103,6 +105,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => at(Event::LoseVolume),
         1 => at(Event::Hijack),
         2 => prop::sample::select(vec![1, 3, 5]).prop_map(Event::Want),
+        2 => (0..=ORDINALS + 1).prop_map(Event::Scale),
         1 => Just(Event::Roll { is_broken: false }),
         1 => Just(Event::Roll { is_broken: true }),
         1 => Just(Event::ChangeSecrets),

@@ -141,6 +141,7 @@ impl World {
             Event::LoseVolume(at) => self.lose_volume(at),
             Event::Hijack(at) => self.initiate(at, &[at]),
             Event::Want(members) => self.members = members,
+            Event::Scale(pods) => self.scale(pods),
             Event::Roll { is_broken } => self.roll(is_broken),
             Event::ChangeSecrets => self.secrets += 1,
             Event::Recreate => self.recreate(),

@@ -80,8 +80,10 @@ pub(super) fn of_outdated(picture: &Picture<'_>, primary: Ordinal) -> Option<Act
 /// Whether all others are well and a majority without this one. Only a single member that is to
 /// stay alone is restarted with downtime.
 fn can_spare(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
-    let mut pods = (0..picture.observed.replicas).filter(|it| *it != ordinal);
-    let are_well = pods.all(|it| picture.is_configured(it) && picture.is_well(it));
+    // Members may have no pod to be, if somebody has scaled the StatefulSet by hand.
+    let all_pods = (0..picture.observed.replicas).chain(picture.configured());
+    let mut others = all_pods.filter(|it| *it != ordinal);
+    let are_well = others.all(|it| picture.is_configured(it) && picture.is_well(it));
     let all = picture.configured().count();
     let costs_majority = all - 1 <= all / 2 && picture.is_well(ordinal);
     let is_alone = all == 1 && picture.desired.members == 1;

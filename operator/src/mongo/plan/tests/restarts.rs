@@ -1,7 +1,7 @@
 //! Pods are made anew without anybody noticing.
 
 use super::scene::Scene;
-use crate::mongo::plan::{Action, Answer, Next, Restart, State};
+use crate::mongo::plan::{Action, Answer, Next, Restart, State, replicas};
 
 type Trouble = (&'static str, fn(&mut Scene));
 
@@ -147,4 +147,16 @@ fn the_primary_hands_over_when_its_pod_is_being_deleted() {
     scene.pod(0).leaving = true;
     let step_down = Next::Do(Action::StepDown { primary: 0 });
     assert_eq!(scene.next(), step_down);
+}
+
+#[test]
+fn no_pod_is_restarted_while_others_go_since_somebody_has_scaled_them_away() {
+    let mut scene = Scene::healthy(3);
+    scene.desired.revision = "newer".to_owned();
+    scene.observed.replicas = 1;
+    for going in [1, 2] {
+        scene.pod(going).leaving = true;
+    }
+    assert_eq!(scene.reason(), "Restarting");
+    assert_eq!(replicas(&scene.desired, &scene.observed), 3);
 }

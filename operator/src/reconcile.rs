@@ -18,7 +18,7 @@ use kube::{Client, ResourceExt};
 use thiserror::Error;
 
 use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, backoff, version};
-use crate::build::{self, Backend, Environment, Kept};
+use crate::build::{self, Backend, Credentials, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
 use crate::crd::SessionStore;
@@ -314,13 +314,17 @@ impl Context {
             }
             Mongodb::Managed(set) => {
                 self.caches.release(target);
+                let secrets = world.secrets(&desired.owner)?;
                 let known = memory.credentials.as_ref();
-                let credentials = world.credentials(&desired.owner, known)?;
+                let credentials =
+                    Credentials::complete(&desired.owner, &secrets, known, &mut rand::rng())
+                        .map_err(DereferenceError::from)?;
                 memory.credentials = Some(credentials.clone());
                 let kept = stateful_set.as_ref().and_then(Kept::of);
                 let backend = Backend::Managed {
                     set,
                     credentials: &credentials,
+                    secrets: &secrets,
                     kept: kept.as_ref(),
                 };
                 let adopted = adopted(store, &desired.owner, &world, memory);

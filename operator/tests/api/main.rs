@@ -22,6 +22,7 @@ mod place;
 mod rules;
 mod samples;
 mod scale;
+mod secrets;
 mod specs;
 mod status;
 

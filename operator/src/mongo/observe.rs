@@ -51,8 +51,12 @@ impl Members {
                 let answer = self.ask_as(host, User::System).await;
                 answer.map_or_else(of_error, without_login)
             }
-            Ok(Answer::Member(view)) if view.state == State::Primary => {
-                self.try_service(host, *view).await
+            Ok(Answer::Member(view)) => {
+                Answer::Member(Box::new(self.try_others(host, *view).await))
+            }
+            // With another key it hears from nobody that it is a member.
+            Ok(Answer::Removed(_)) if self.is_refused(host, User::System, "admin").await => {
+                Answer::KeyRefused
             }
             answer => answer.unwrap_or_else(of_error),
         }
@@ -85,13 +89,21 @@ impl Members {
         }
     }
 
-    /// The service's user may be missing where the operator's is not.
-    async fn try_service(&self, host: &str, mut view: View) -> Answer {
-        let ping = self.run(host, User::Service, DATABASE, doc! {"ping": 1}, LOOK);
-        if ping.await == Err(CallError::LoginRefused) {
+    /// The service's user may be missing where the operator's is not, and a set may go on with a key
+    /// whose Secret is lost.
+    async fn try_others(&self, host: &str, mut view: View) -> View {
+        let leads = view.state == State::Primary;
+        if leads && self.is_refused(host, User::Service, DATABASE).await {
             view.logins = Logins::Refused;
         }
-        Answer::Member(Box::new(view))
+        let is_led = view.peers.iter().any(|it| it.state == State::Primary);
+        view.refuses_key = (leads || !is_led) && self.is_refused(host, User::System, "admin").await;
+        view
+    }
+
+    async fn is_refused(&self, host: &str, user: User, database: &str) -> bool {
+        let ping = self.run(host, user, database, doc! {"ping": 1}, LOOK);
+        ping.await == Err(CallError::LoginRefused)
     }
 
     async fn config(&self, host: &str, user: User) -> Result<Config, CallError> {

@@ -7,7 +7,7 @@ use sessionstore_operator::mongo::Monitor;
 use sessionstore_operator::mongo::plan::{Answer, Next, SETTINGS};
 use tokio::sync::Notify;
 
-use crate::stage::{Stage, operator, write_until};
+use crate::stage::{Stage, lets_everybody_in, operator, write_until};
 
 #[tokio::test]
 async fn members_that_were_initiated_apart_are_told_apart() {
@@ -54,6 +54,21 @@ async fn another_key_is_seen_as_such() {
     access.key = "another".to_owned();
     let answers = operator(access).observe(&stage.desired.hosts).await;
     assert_eq!(answers, [Answer::KeyRefused]);
+}
+
+#[tokio::test]
+async fn a_set_whose_key_is_lost_lets_users_in_and_is_seen_to_have_another_one() {
+    let mut stage = Stage::new(1, 1).await;
+    stage.converge().await;
+    stage.access.key = "another".to_owned();
+    stage.operator = stage.another_operator();
+    let seen = stage.look().await;
+    assert!(lets_everybody_in(&seen.members[0].answer));
+    assert!(seen.has_other_key());
+    let Next::Wait(why) = stage.next().await else {
+        panic!("{:?}", stage.next().await);
+    };
+    assert_eq!(why.reason(), "KeyRefused");
 }
 
 #[tokio::test]

@@ -234,6 +234,7 @@ pub(super) fn view(ordinal: usize, set_id: &str, members: &[usize]) -> View {
         peers: others.map(peer).collect(),
         config: config(set_id, members),
         logins: Logins::Accepted,
+        refuses_key: false,
     }
 }
 

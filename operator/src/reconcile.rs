@@ -1,5 +1,6 @@
 //! One look at one `SessionStore`: `dereference → validate → build → apply → mongo → status`.
 
+mod credentials;
 mod memory;
 mod mongodb;
 mod patience;
@@ -18,7 +19,7 @@ use kube::{Client, ResourceExt};
 use thiserror::Error;
 
 use crate::apply::{self, Applied, Applier, ApplyError, Count, Key, Scaled, backoff, version};
-use crate::build::{self, Backend, Credentials, Environment, Kept};
+use crate::build::{self, Backend, Environment, Kept};
 use crate::cache::{Caches, Stored, Target};
 use crate::clock;
 use crate::crd::SessionStore;
@@ -46,6 +47,9 @@ const WHEN_MADE: Count = Count {
 
 /// How soon to look again whether a name is free by now, or an object is taken for valid.
 const WHILE_REFUSED: Duration = Duration::from_secs(15);
+
+/// The least pause between two looks for the members' sake while objects cannot be applied.
+const WHILE_FAILING: Duration = Duration::from_secs(1);
 
 /// What every reconcile has at hand.
 pub struct Context {
@@ -159,6 +163,53 @@ impl ReconcileError {
     }
 }
 
+/// What has come of a look.
+#[derive(Debug, Default)]
+struct Looked {
+    /// How soon to look again if nothing changes until then.
+    again: Option<Duration>,
+    /// What was in the way. The members may have been looked after nevertheless.
+    error: Option<ReconcileError>,
+}
+
+impl From<ReconcileError> for Looked {
+    fn from(error: ReconcileError) -> Self {
+        Self {
+            again: None,
+            error: Some(error),
+        }
+    }
+}
+
+impl Looked {
+    fn well(again: Option<Duration>) -> Self {
+        Self { again, error: None }
+    }
+
+    /// What has come of the objects, and then of the members.
+    fn of_both(
+        objects: Result<Option<Duration>, ReconcileError>,
+        members: Result<Option<Duration>, ReconcileError>,
+    ) -> Result<Self, ReconcileError> {
+        let error = match objects {
+            Ok(again) => return Ok(Self::well(sooner(again, members?))),
+            Err(error) => error,
+        };
+        match members {
+            Err(members) if members.is_not_leading() => Err(members),
+            Err(members) => {
+                tracing::warn!(error = %members, "the members could not be looked after either");
+                Err(error)
+            }
+            // Each look tries the objects again, too.
+            Ok(again) => Ok(Self {
+                again: again.map(|it| it.max(WHILE_FAILING)),
+                error: Some(error),
+            }),
+        }
+    }
+}
+
 /// Looks at one `SessionStore`, takes the next steps for it, and says when to look again if
 /// nothing changes until then.
 pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
@@ -170,33 +221,36 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let in_flight = context.metrics.begin();
     // What is wrong with one must not end the care for all.
     let look = AssertUnwindSafe(context.look(&target, &stored, &mut memory)).catch_unwind();
-    let result = look.await.unwrap_or(Err(ReconcileError::Panicked));
-    in_flight.finish(match &result {
-        Ok(None) => Outcome::Unchanged,
-        Ok(_) => Outcome::Progressed,
-        Err(_) => Outcome::Failed,
+    let looked = look
+        .await
+        .unwrap_or_else(|_| ReconcileError::Panicked.into());
+    in_flight.finish(match &looked {
+        Looked { error: Some(_), .. } => Outcome::Failed,
+        Looked { again: None, .. } => Outcome::Unchanged,
+        Looked { .. } => Outcome::Progressed,
     });
-    let again = match result {
-        Ok(again) => {
+    let after_error = match looked.error {
+        None => {
             memory.failures = 0;
-            again
+            None
         }
-        Err(error) if error.is_leaving() => {
+        Some(error) if error.is_leaving() => {
             tracing::debug!(%error, "nothing is to be done any more");
             None
         }
-        Err(error) if error.is_stalled() => {
+        Some(error) if error.is_stalled() => {
             tracing::warn!(%error, "nothing can be done before that is changed");
             context.metrics.failed(error.reason());
             error.look_again()
         }
-        Err(error) => {
+        Some(error) => {
             context.metrics.failed(error.reason());
             memory.failures += 1;
             tracing::warn!(%error, memory.failures, "a reconcile failed, and is tried again");
             Some(backoff(memory.failures))
         }
     };
+    let again = sooner(looked.again, after_error);
     let Some(again) = again else {
         return Action::await_change();
     };
@@ -210,38 +264,36 @@ fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
 }
 
 impl Context {
-    async fn look(
-        &self,
-        target: &Target,
-        stored: &Stored,
-        memory: &mut Memory,
-    ) -> Result<Option<Duration>, ReconcileError> {
+    async fn look(&self, target: &Target, stored: &Stored, memory: &mut Memory) -> Looked {
         let store = match &stored.0 {
             Ok(store) => store,
             Err(unreadable) => {
-                self.report_unreadable(target, unreadable, memory).await?;
-                return Ok(None);
+                let told = self.report_unreadable(target, unreadable, memory).await;
+                return told.map_or_else(Looked::from, |()| Looked::default());
             }
         };
         memory.unreadable = None;
         if store.metadata.deletion_timestamp.is_some() {
             // What it owns goes with it; to repair that now would hold it up.
-            return Ok(None);
+            return Looked::default();
         }
         let mut findings = Findings {
             generation: store.metadata.generation,
             is_paused: store.spec.paused,
             ..Findings::default()
         };
-        let result = self.work(target, store, memory, &mut findings).await;
-        if let Err(error) = &result {
+        let work = self.work(target, store, memory, &mut findings).await;
+        let looked = work.unwrap_or_else(Looked::from);
+        if let Some(error) = &looked.error {
             if error.is_not_leading() {
-                return result;
+                return looked;
             }
             findings.problem = Some(error.problem());
         }
-        self.report(target, store, memory, &findings).await?;
-        result
+        match self.report(target, store, memory, &findings).await {
+            Ok(()) => looked,
+            Err(error) => error.into(),
+        }
     }
 
     /// Forgets one that is gone, and says what it has left.
@@ -274,7 +326,7 @@ impl Context {
         store: &SessionStore,
         memory: &mut Memory,
         findings: &mut Findings,
-    ) -> Result<Option<Duration>, ReconcileError> {
+    ) -> Result<Looked, ReconcileError> {
         let desired = validate::desired(store, &self.defaults)?;
         memory.desired = Some(desired.clone());
         findings.lacks_service_monitors =
@@ -310,25 +362,20 @@ impl Context {
                     .await?;
                 findings.api = look_at_api(&memory.applied);
                 findings.mongodb = Some(MongodbFindings::External);
-                Ok(again)
+                Ok(Looked::well(again))
             }
             Mongodb::Managed(set) => {
                 self.caches.release(target);
-                let secrets = world.secrets(&desired.owner)?;
-                let known = memory.credentials.as_ref();
-                let credentials =
-                    Credentials::complete(&desired.owner, &secrets, known, &mut rand::rng())
-                        .map_err(DereferenceError::from)?;
-                memory.credentials = Some(credentials.clone());
+                let found = self.credentials(&desired.owner, &world, memory).await?;
                 let kept = stateful_set.as_ref().and_then(Kept::of);
                 let backend = Backend::Managed {
                     set,
-                    credentials: &credentials,
-                    secrets: &secrets,
+                    credentials: &found.credentials,
+                    secrets: &found.secrets,
                     kept: kept.as_ref(),
                 };
                 let adopted = adopted(store, &desired.owner, &world, memory);
-                let again = self
+                let objects = self
                     .apply(
                         &desired,
                         &world,
@@ -337,23 +384,27 @@ impl Context {
                         memory,
                         store,
                     )
-                    .await?;
+                    .await;
                 findings.api = look_at_api(&memory.applied);
                 let Some(stateful_set) = stateful_set else {
                     // The next look has it, and all pods are on their way by then.
+                    let again = objects?;
                     self.tell_adopted(store, &adopted).await;
-                    return Ok(again);
+                    return Ok(Looked::well(again));
                 };
+                if objects.as_ref().is_err_and(ReconcileError::is_not_leading) {
+                    return objects.map(Looked::well);
+                }
+                // Whatever is in the way of an object, a set that stands needs its steps.
                 let view = View {
                     store,
                     desired: &desired,
                     set,
                     world: &world,
                     stateful_set: &stateful_set,
-                    credentials: &credentials,
+                    found: &found,
                 };
-                let step = self.members(view, memory, findings).await?;
-                Ok(sooner(again, step))
+                Looked::of_both(objects, self.members(view, memory, findings).await)
             }
         }
     }
@@ -456,4 +507,30 @@ fn adopted(store: &SessionStore, owner: &Owner, world: &World, memory: &Memory) 
         return Vec::new();
     }
     members::claims(owner, &world.claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> ReconcileError {
+        ApplyError::NamespaceTerminating.into()
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_applied_is_told_and_the_members_go_on_without_haste() {
+        let soon = Some(Duration::from_millis(100));
+        let looked = Looked::of_both(Err(failed()), Ok(soon)).unwrap();
+        assert_eq!(looked.again, Some(WHILE_FAILING));
+        assert_eq!(looked.error.unwrap().reason(), "NamespaceTerminating");
+        let looked = Looked::of_both(Err(failed()), Ok(None)).unwrap();
+        assert_eq!(looked.again, None);
+    }
+
+    #[test]
+    fn who_does_not_lead_any_more_tells_nothing_else() {
+        let lost = ReconcileError::Act(ActError::NotLeading);
+        let told = Looked::of_both(Err(failed()), Err(lost)).unwrap_err();
+        assert!(told.is_not_leading());
+    }
 }

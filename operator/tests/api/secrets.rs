@@ -109,3 +109,47 @@ async fn a_password_that_an_earlier_release_has_stored_with_the_connection_strin
     assert!(entry(&uri, "uri").starts_with("mongodb://sessionstore:old@voice-mongodb-0."));
     assert_eq!(place.condition("voice", "Stalled").await, None);
 }
+
+#[tokio::test]
+async fn secrets_that_are_out_of_sight_are_adopted_with_what_they_hold() {
+    let place = Place::new("hidden").await;
+    let before = Operator::at(&place).await;
+    place.create("voice", specs::small()).await;
+    place.settle(&before).await;
+    let secrets = drawn(&place).await;
+    before.stop();
+    let hidden = [
+        json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}}),
+        json!({"metadata": {"labels": null}}),
+        // As after `kubectl delete --cascade=orphan`.
+        json!({"metadata": {"ownerReferences": null}}),
+    ];
+    for (name, patch) in DRAWN.into_iter().zip(hidden) {
+        place.edit(Kind::Secret, name, patch).await;
+    }
+
+    let after = Operator::at(&place).await;
+    place.settle(&after).await;
+    assert_eq!(drawn(&place).await, secrets);
+    for name in DRAWN {
+        let secret = place.get(Kind::Secret, name).await.unwrap();
+        assert_eq!(secret.owner_references().len(), 1, "{name}");
+        let label = secret.labels().get("app.kubernetes.io/managed-by");
+        assert!(label.is_some(), "{name}");
+    }
+    assert_eq!(place.condition("voice", "Stalled").await, None);
+}
+
+#[tokio::test]
+async fn a_secret_of_somebody_elses_is_told_of_before_anything_is_made() {
+    let place = Place::new("their-secret").await;
+    let _operator = Operator::at(&place).await;
+    let theirs = json!({"key": "theirs"});
+    place.secret("voice-mongodb-key", theirs).await;
+    place.create("voice", specs::small()).await;
+    let stalled = place.await_condition("voice", "Stalled", "True", "NameTaken");
+    let message = stalled.await["message"].clone();
+    let message = message.as_str().unwrap();
+    assert!(message.contains("Secret voice-mongodb-key"), "{message}");
+    assert!(place.owned().await.is_empty());
+}

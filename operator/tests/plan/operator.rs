@@ -26,6 +26,7 @@ impl World {
             members: self.members,
             revision: format!("r{}", self.revision),
             known_set: self.known_set.clone(),
+            passwords_are_stored: true,
             permits: self.permits.clone(),
         }
     }

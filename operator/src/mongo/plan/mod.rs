@@ -81,7 +81,12 @@ fn action(picture: &Picture<'_>) -> Result<Option<Action>, Why> {
         return Err(waiting::election(picture));
     };
     if view.logins == Logins::Refused {
-        return Ok(Some(Action::EnsureUsers { primary }));
+        // Those that nobody keeps would open the set until this process ends.
+        return if picture.desired.passwords_are_stored {
+            Ok(Some(Action::EnsureUsers { primary }))
+        } else {
+            Err(Why::PasswordsNotStored)
+        };
     }
     let urgent = hand_over(picture, primary)
         .or_else(|| restarts::of_estranged(picture))

@@ -82,6 +82,7 @@ impl Scene {
                 members,
                 revision: "new".to_owned(),
                 known_set: None,
+                passwords_are_stored: true,
                 permits: Vec::new(),
             },
             observed: Observed {

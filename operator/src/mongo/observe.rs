@@ -6,7 +6,7 @@ use mongodb::bson::{Document, doc};
 use super::error::CallError;
 use super::link::{LOOK, Members, User};
 use super::plan::{Answer, Config, Logins, State, View};
-use super::users::DATABASE;
+use super::users::{DATABASE, ask_for_mark, mark, mark_of};
 use super::wire;
 
 /// What a primary runs.
@@ -89,16 +89,28 @@ impl Members {
         }
     }
 
-    /// The service's user may be missing where the operator's is not, and a set may go on with a key
-    /// whose Secret is lost.
+    /// A set may go on with a key whose Secret is lost.
     async fn try_others(&self, host: &str, mut view: View) -> View {
         let leads = view.state == State::Primary;
-        if leads && self.is_refused(host, User::Service, DATABASE).await {
-            view.logins = Logins::Refused;
+        if leads {
+            view.logins = self.logins(host).await;
         }
         let is_led = view.peers.iter().any(|it| it.state == State::Primary);
         view.refuses_key = (leads || !is_led) && self.is_refused(host, User::System, "admin").await;
         view
+    }
+
+    /// The service's user may be missing where the operator's is not.
+    async fn logins(&self, primary: &str) -> Logins {
+        if self.is_refused(primary, User::Service, DATABASE).await {
+            return Logins::Refused;
+        }
+        let asked = self.look(primary, User::Operator, ask_for_mark(&self.access));
+        match asked.await {
+            Ok(reply) if mark_of(&reply) != Some(&*mark(&self.access)) => Logins::Outdated,
+            // Whoever does not say is asked again.
+            _ => Logins::Accepted,
+        }
     }
 
     async fn is_refused(&self, host: &str, user: User, database: &str) -> bool {

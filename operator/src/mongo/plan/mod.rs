@@ -80,7 +80,7 @@ fn action(picture: &Picture<'_>) -> Result<Option<Action>, Why> {
     let Some((primary, view)) = picture.primary else {
         return Err(waiting::election(picture));
     };
-    if view.logins == Logins::Refused {
+    if view.logins != Logins::Accepted {
         // Those that nobody keeps would open the set until this process ends.
         return if picture.desired.passwords_are_stored {
             Ok(Some(Action::EnsureUsers { primary }))

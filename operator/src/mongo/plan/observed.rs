@@ -121,6 +121,8 @@ pub enum Logins {
     Accepted,
     /// One is missing or has another password.
     Refused,
+    /// All that were tried can, but they may do what another release wanted.
+    Outdated,
 }
 
 /// A position in the log of the set.

@@ -105,18 +105,14 @@ impl World {
         self.parse(Kind::Deployment, &owner.part(Component::Api))
     }
 
-    /// The key and the passwords: those that are stored; what is missing is taken from `kept`,
-    /// since the members still know it, and else made up.
+    /// The Secrets of the key and the passwords, as far as they are there.
     ///
     /// # Errors
-    /// A Secret is there and does not hold what it should.
-    pub fn credentials(
-        &self,
-        owner: &Owner,
-        kept: Option<&Credentials>,
-    ) -> Result<Credentials, DereferenceError> {
-        let secret = |name: &str| self.parse::<Secret>(Kind::Secret, name);
-        Credentials::complete(owner, secret, kept, &mut rand::rng())
+    /// One cannot be read.
+    pub fn secrets(&self, owner: &Owner) -> Result<Vec<Secret>, DereferenceError> {
+        let secrets = Credentials::secrets(owner).into_iter();
+        let found = secrets.map(|name| self.parse(Kind::Secret, &name));
+        found.filter_map(Result::transpose).collect()
     }
 
     fn parse<K>(&self, kind: Kind, name: &str) -> Result<Option<K>, DereferenceError>

@@ -69,9 +69,14 @@ impl Owner {
         format!("{}-mongodb-operator", self.name)
     }
 
-    /// The Secret with the login of the service and the connection string.
+    /// The Secret with the login of the service.
     pub fn user_secret(&self) -> String {
         format!("{}-mongodb-user", self.name)
+    }
+
+    /// The Secret with the connection string, which is made of that login and may change.
+    pub fn uri_secret(&self) -> String {
+        format!("{}-mongodb-uri", self.name)
     }
 
     /// The name of a member's pod.
@@ -142,6 +147,7 @@ mod tests {
             owner.key_secret(),
             owner.operator_secret(),
             owner.user_secret(),
+            owner.uri_secret(),
             owner.pod(9),
             owner.claim(9),
             // The label that a StatefulSet gives its pods: its name and ten characters.

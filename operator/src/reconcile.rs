@@ -1,5 +1,6 @@
 //! One look at one `SessionStore`: `dereference → validate → build → apply → mongo → status`.
 
+mod credentials;
 mod memory;
 mod mongodb;
 mod newest;
@@ -34,6 +35,7 @@ use crate::pods::PodError;
 use crate::reconcile::memory::Memory;
 use crate::reconcile::mongodb::View;
 use crate::reconcile::newest::WHILE_LATE;
+use crate::reconcile::outcome::{Looked, sooner};
 use crate::status::{ApiFindings, Findings, MongodbFindings, Problem};
 use crate::validate::{self, Defaults, Invalid};
 
@@ -180,9 +182,9 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let mut memory = memory.lock().await;
     context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
-    let result = outcome::guarded(context.look(&target, &stored, &mut memory)).await;
-    in_flight.finish(outcome::of(&result));
-    let again = outcome::again(result, &mut memory, &context.metrics);
+    let looked = outcome::guarded(context.look(&target, &stored, &mut memory)).await;
+    in_flight.finish(outcome::of(&looked));
+    let again = outcome::again(looked, &mut memory, &context.metrics);
     let Some(again) = again else {
         return Action::await_change();
     };
@@ -190,50 +192,45 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     Action::requeue(again)
 }
 
-/// The sooner of two times.
-fn sooner(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    one.into_iter().chain(other).min()
-}
-
 impl Context {
-    async fn look(
-        &self,
-        target: &Target,
-        stored: &Stored,
-        memory: &mut Memory,
-    ) -> Result<Option<Duration>, ReconcileError> {
+    async fn look(&self, target: &Target, stored: &Stored, memory: &mut Memory) -> Looked {
         if memory.is_leaving {
-            return Ok(None);
+            return Looked::default();
         }
-        if !self.has_newest(target, stored, memory).await? {
-            return Ok(Some(WHILE_LATE));
+        match self.has_newest(target, stored, memory).await {
+            Ok(true) => {}
+            Ok(false) => return Looked::well(Some(WHILE_LATE)),
+            Err(error) => return error.into(),
         }
         let store = match &stored.0 {
             Ok(store) => store,
             Err(unreadable) => {
-                self.report_unreadable(target, unreadable, memory).await?;
-                return Ok(None);
+                let told = self.report_unreadable(target, unreadable, memory).await;
+                return told.map_or_else(Looked::from, |()| Looked::default());
             }
         };
         memory.unreadable = None;
         if store.metadata.deletion_timestamp.is_some() {
             // What it owns goes with it; to repair that now would hold it up.
-            return Ok(None);
+            return Looked::default();
         }
         let mut findings = Findings {
             generation: store.metadata.generation,
             is_paused: store.spec.paused,
             ..Findings::default()
         };
-        let result = self.work(target, store, memory, &mut findings).await;
-        if let Err(error) = &result {
+        let work = self.work(target, store, memory, &mut findings).await;
+        let looked = work.unwrap_or_else(Looked::from);
+        if let Some(error) = &looked.error {
             if error.is_not_leading() || error.is_outdated() {
-                return result;
+                return looked;
             }
             findings.problem = Some(error.problem());
         }
-        self.report(target, store, memory, &findings).await?;
-        result
+        match self.report(target, store, memory, &findings).await {
+            Ok(()) => looked,
+            Err(error) => error.into(),
+        }
     }
 
     /// Forgets one that is gone, and says what it has left.
@@ -266,7 +263,7 @@ impl Context {
         store: &SessionStore,
         memory: &mut Memory,
         findings: &mut Findings,
-    ) -> Result<Option<Duration>, ReconcileError> {
+    ) -> Result<Looked, ReconcileError> {
         let desired = validate::desired(store, &self.defaults)?;
         memory.desired = Some(desired.clone());
         findings.lacks_service_monitors =
@@ -302,21 +299,20 @@ impl Context {
                     .await?;
                 findings.api = look_at_api(&memory.applied);
                 findings.mongodb = Some(MongodbFindings::External);
-                Ok(again)
+                Ok(Looked::well(again))
             }
             Mongodb::Managed(set) => {
                 self.caches.release(target);
-                let known = memory.credentials.as_ref();
-                let credentials = world.credentials(&desired.owner, known)?;
-                memory.credentials = Some(credentials.clone());
+                let found = self.credentials(&desired.owner, &world, memory).await?;
                 let kept = stateful_set.as_ref().and_then(Kept::of);
                 let backend = Backend::Managed {
                     set,
-                    credentials: &credentials,
+                    credentials: &found.credentials,
+                    secrets: &found.secrets,
                     kept: kept.as_ref(),
                 };
                 let adopted = adopted(store, &desired.owner, &world, memory);
-                let again = self
+                let objects = self
                     .apply(
                         &desired,
                         &world,
@@ -325,23 +321,27 @@ impl Context {
                         memory,
                         store,
                     )
-                    .await?;
+                    .await;
                 findings.api = look_at_api(&memory.applied);
                 let Some(stateful_set) = stateful_set else {
                     // The next look has it, and all pods are on their way by then.
+                    let again = objects?;
                     self.tell_adopted(store, &adopted).await;
-                    return Ok(again);
+                    return Ok(Looked::well(again));
                 };
+                if objects.as_ref().is_err_and(ReconcileError::is_not_leading) {
+                    return objects.map(Looked::well);
+                }
+                // Whatever is in the way of an object, a set that stands needs its steps.
                 let view = View {
                     store,
                     desired: &desired,
                     set,
                     world: &world,
                     stateful_set: &stateful_set,
-                    credentials: &credentials,
+                    found: &found,
                 };
-                let step = self.members(view, memory, findings).await?;
-                Ok(sooner(again, step))
+                Looked::of_both(objects, self.members(view, memory, findings).await)
             }
         }
     }

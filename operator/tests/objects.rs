@@ -65,6 +65,7 @@ fn objects_of(desired: &Desired, environment: &Environment, kept: Option<&Kept>)
         Mongodb::Managed(set) => Backend::Managed {
             set,
             credentials: &credentials,
+            secrets: &[],
             kept,
         },
         Mongodb::External(secret) => Backend::External {
@@ -212,6 +213,30 @@ fn a_newer_operator_brings_its_image_when_the_members_restart_anyway() {
     // From then on that one is kept.
     let kept = Kept::of(&members(&changed));
     assert_eq!(changed, objects_of(&desired, &environment(), kept.as_ref()));
+}
+
+#[test]
+fn another_cluster_domain_rolls_the_api_and_no_member() {
+    let (_, desired) = samples().remove(0);
+    let before = objects(&desired);
+    let elsewhere = Environment {
+        cluster_domain: "example.net".to_owned(),
+        ..environment()
+    };
+    let after = objects_of(&desired, &elsewhere, None);
+    let changed = before
+        .iter()
+        .zip(&after)
+        .filter(|(one, other)| one != other);
+    let names: Vec<&str> = changed.map(|(it, _)| it.name.as_str()).collect();
+    assert_eq!(names, ["voice-mongodb-uri", "voice-api"]);
+    let hash = |objects: &[Object]| {
+        let mut objects = objects.iter();
+        let api = objects.find(|it| it.kind == Kind::Deployment).unwrap();
+        let template = &api.manifest["spec"]["template"]["metadata"];
+        template["annotations"]["sessionstore.dev/config-hash"].clone()
+    };
+    assert_ne!(hash(&before), hash(&after));
 }
 
 #[test]

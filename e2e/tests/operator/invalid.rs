@@ -14,10 +14,10 @@ fn external() -> Value {
     })
 }
 
-/// Its node would need a label that no node can have.
+/// It would tolerate a taint that no node can have.
 fn nowhere() -> Value {
     let mut spec = specs::one_member();
-    spec["mongodb"]["nodeSelector"] = json!({"not a label!": "ssd"});
+    spec["mongodb"]["tolerations"] = json!([{"key": "not a label!", "operator": "Exists"}]);
     spec
 }
 
@@ -40,7 +40,7 @@ async fn what_is_wrong_is_said_with_what_to_do_and_holds_up_nobody_else() {
     assert!(told.contains("create"), "{told}");
     let told = await_told(&taken, "Stalled", "NameTaken", &["taken-api"]).await;
     assert!(told.contains("rename") || told.contains("delete"), "{told}");
-    let invalid = ["nowhere-mongodb", "nodeSelector", "not a label!"];
+    let invalid = ["nowhere-mongodb", "tolerations", "not a label!"];
     let told = await_told(&nowhere, "Stalled", "ObjectInvalid", &invalid).await;
     assert!(told.contains("correct the field"), "{told}");
     good.await_whole().await;
@@ -53,7 +53,7 @@ async fn what_is_wrong_is_said_with_what_to_do_and_holds_up_nobody_else() {
     await_told(&missing, "Reconciling", "ApiRollingOut", &[]).await;
     taken.kubectl(&["delete", "service", "taken-api"]).await;
     nowhere
-        .change(&json!({"mongodb": {"nodeSelector": {"not a label!": null}}}))
+        .change(&json!({"mongodb": {"tolerations": null}}))
         .await;
     for store in [&taken, &nowhere] {
         store.await_whole().await;

@@ -15,7 +15,7 @@ use crate::build::pod::{
     pod_security, pull_secrets, selector, tolerations, zones,
 };
 use crate::build::secret::URI;
-use crate::build::{Backend, Object, digest, metadata, some};
+use crate::build::{Backend, Environment, Object, digest, metadata, some};
 use crate::desired::{Api, Desired, SecretKey};
 use crate::kind::Kind;
 use crate::names::{ADMIN_PORT, CONFIG_HASH, Component, HTTP_PORT};
@@ -27,18 +27,19 @@ const SHUTDOWN_SECONDS: i64 = 25;
 /// What is left before the pod is killed.
 const MARGIN_SECONDS: i64 = 5;
 
-pub(super) fn api(desired: &Desired, backend: Backend<'_>) -> Object {
+pub(super) fn api(desired: &Desired, environment: &Environment, backend: Backend<'_>) -> Object {
     let owner = &desired.owner;
     let name = owner.part(Component::Api);
     // A pod reads its connection string once, so a new one is a new template.
     let (secret, config) = match backend {
-        Backend::Managed { credentials, .. } => (
-            SecretKey {
-                name: owner.user_secret(),
+        Backend::Managed { credentials, .. } => {
+            let uri = credentials.uri(owner, &environment.cluster_domain);
+            let secret = SecretKey {
+                name: owner.uri_secret(),
                 key: URI.to_owned(),
-            },
-            digest([credentials.service_password.as_bytes()]),
-        ),
+            };
+            (secret, digest([uri.as_bytes()]))
+        }
         Backend::External { secret, digest } => (secret.clone(), digest.to_owned()),
     };
     let deployment = Deployment {
@@ -89,7 +90,7 @@ fn pod(desired: &Desired, secret: SecretKey) -> PodSpec {
             name: "api".to_owned(),
             image: Some(api.image.clone()),
             image_pull_policy: Some("IfNotPresent".to_owned()),
-            env: Some(environment(api, secret)),
+            env: Some(variables(api, secret)),
             ports: Some(vec![
                 container_port(HTTP, HTTP_PORT),
                 container_port(ADMIN, ADMIN_PORT),
@@ -108,7 +109,7 @@ fn pod(desired: &Desired, secret: SecretKey) -> PodSpec {
 }
 
 /// The service reads each of its flags from the environment too.
-fn environment(api: &Api, secret: SecretKey) -> Vec<EnvVar> {
+fn variables(api: &Api, secret: SecretKey) -> Vec<EnvVar> {
     // Not in a file: an image may have a URL of its own, which only the same variable overrides.
     let store = EnvVar {
         name: variable("store-url"),

@@ -13,6 +13,7 @@ mod statefulset;
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 use serde::Serialize;
@@ -47,6 +48,8 @@ pub enum Backend<'a> {
         set: &'a ReplicaSet,
         /// What opens it.
         credentials: &'a Credentials,
+        /// The Secrets of those that are there already.
+        secrets: &'a [Secret],
         /// What stays of its StatefulSet, if there is one.
         kept: Option<&'a Kept>,
     },
@@ -102,10 +105,11 @@ pub fn objects(desired: &Desired, environment: &Environment, backend: Backend<'_
     if let Backend::Managed {
         set,
         credentials,
+        secrets,
         kept,
     } = backend
     {
-        objects.extend(secret::all(owner, environment, credentials));
+        objects.extend(secret::all(owner, environment, credentials, secrets));
         objects.push(service::members(owner));
         objects.push(network::members(owner, environment));
         objects.push(disruption::budget(owner, Component::Mongodb));
@@ -116,7 +120,7 @@ pub fn objects(desired: &Desired, environment: &Environment, backend: Backend<'_
     objects.push(service::api(owner, &desired.api.service));
     objects.push(network::api(owner, &desired.monitoring));
     objects.push(disruption::budget(owner, Component::Api));
-    objects.push(deployment::api(desired, backend));
+    objects.push(deployment::api(desired, environment, backend));
     objects.extend(autoscaler::api(owner, desired.api.scale));
     objects.extend(monitor::api(owner, &desired.monitoring));
     objects.sort_by_key(|object| object.kind);

@@ -120,7 +120,9 @@ pub struct StorageSpec {
     #[schemars(schema_with = "super::scheduling::object_name")]
     pub storage_class_name: Option<String>,
     /// What becomes of the volumes when the store is deleted. `Retain` keeps them, and a store that
-    /// is created by the same name takes them over with everything in them; `Delete` removes them.
+    /// is created by the same name takes them over with everything in them; `Delete` removes them,
+    /// also when somebody deletes only the `StatefulSet` of the members, since Kubernetes deletes
+    /// them together with that, unless by `--cascade=orphan`.
     #[serde(default)]
     pub when_deleted: RetentionPolicy,
     /// What becomes of the volume of a member that is removed by a smaller `members`. `Retain`

@@ -6,7 +6,7 @@ use mongodb::bson::{Document, doc};
 use super::error::CallError;
 use super::link::{LOOK, Members, User};
 use super::plan::{Answer, Config, Logins, State, View};
-use super::users::DATABASE;
+use super::users::{DATABASE, ask_for_mark, mark, mark_of};
 use super::wire;
 
 /// What a primary runs.
@@ -51,8 +51,12 @@ impl Members {
                 let answer = self.ask_as(host, User::System).await;
                 answer.map_or_else(of_error, without_login)
             }
-            Ok(Answer::Member(view)) if view.state == State::Primary => {
-                self.try_service(host, *view).await
+            Ok(Answer::Member(view)) => {
+                Answer::Member(Box::new(self.try_others(host, *view).await))
+            }
+            // With another key it hears from nobody that it is a member.
+            Ok(Answer::Removed(_)) if self.is_refused(host, User::System, "admin").await => {
+                Answer::KeyRefused
             }
             answer => answer.unwrap_or_else(of_error),
         }
@@ -85,13 +89,33 @@ impl Members {
         }
     }
 
-    /// The service's user may be missing where the operator's is not.
-    async fn try_service(&self, host: &str, mut view: View) -> Answer {
-        let ping = self.run(host, User::Service, DATABASE, doc! {"ping": 1}, LOOK);
-        if ping.await == Err(CallError::LoginRefused) {
-            view.logins = Logins::Refused;
+    /// A set may go on with a key whose Secret is lost.
+    async fn try_others(&self, host: &str, mut view: View) -> View {
+        let leads = view.state == State::Primary;
+        if leads {
+            view.logins = self.logins(host).await;
         }
-        Answer::Member(Box::new(view))
+        let is_led = view.peers.iter().any(|it| it.state == State::Primary);
+        view.refuses_key = (leads || !is_led) && self.is_refused(host, User::System, "admin").await;
+        view
+    }
+
+    /// The service's user may be missing where the operator's is not.
+    async fn logins(&self, primary: &str) -> Logins {
+        if self.is_refused(primary, User::Service, DATABASE).await {
+            return Logins::Refused;
+        }
+        let asked = self.look(primary, User::Operator, ask_for_mark(&self.access));
+        match asked.await {
+            Ok(reply) if mark_of(&reply) != Some(&*mark(&self.access)) => Logins::Outdated,
+            // Whoever does not say is asked again.
+            _ => Logins::Accepted,
+        }
+    }
+
+    async fn is_refused(&self, host: &str, user: User, database: &str) -> bool {
+        let ping = self.run(host, user, database, doc! {"ping": 1}, LOOK);
+        ping.await == Err(CallError::LoginRefused)
     }
 
     async fn config(&self, host: &str, user: User) -> Result<Config, CallError> {

@@ -2,7 +2,8 @@
 
 use mongodb::bson::{Document, doc, serialize_to_document};
 
-use super::link::Access;
+use super::link::{Access, Login};
+use crate::build::digest;
 
 /// The role of the service, as the service wrote it down.
 const SERVICE_ROLE: &str = include_str!("../../../service/mongodb-role.json");
@@ -21,6 +22,10 @@ const ACTIONS: [&str; 7] = [
     "getParameter",
     "setFeatureCompatibilityVersion",
 ];
+
+/// The entry of the operator's user that names what all roles and users were made to be: reading it
+/// tells whether they are as this release wants them.
+const MARK: &str = "definitions";
 
 /// The name of the operator's role.
 const OPERATOR_ROLE: &str = "sessionstoreOperator";
@@ -54,8 +59,43 @@ impl Definition {
 }
 
 /// All that is to be, in this order: the operator's user last, so that its login says that all the
-/// others are there.
+/// others are there, and its mark that they are these.
 pub(super) fn definitions(access: &Access) -> [Definition; 4] {
+    let mut all = unmarked(access);
+    let mark = doc! {MARK: mark(access)};
+    let [.., operator] = &mut all;
+    operator.content.insert("customData", mark);
+    all
+}
+
+/// Changes with all that users may do, and not with their passwords: those that are wrong are
+/// refused.
+pub(super) fn mark(access: &Access) -> String {
+    let without_password = |it: &Login| Login {
+        user: it.user.clone(),
+        password: String::new(),
+    };
+    let all = unmarked(&Access {
+        operator: without_password(&access.operator),
+        service: without_password(&access.service),
+        ..access.clone()
+    });
+    let commands = all.map(|it| it.update().to_string());
+    digest(commands.iter().map(String::as_bytes))
+}
+
+/// The mark that the operator's user has, by the answer to [`ask_for_mark`].
+pub(super) fn mark_of(reply: &Document) -> Option<&str> {
+    let user = reply.get_array("users").ok()?.first()?.as_document()?;
+    user.get_document("customData").ok()?.get_str(MARK).ok()
+}
+
+/// What the operator's user asks about itself, which everybody may.
+pub(super) fn ask_for_mark(access: &Access) -> Document {
+    doc! {"usersInfo": &access.operator.user}
+}
+
+fn unmarked(access: &Access) -> [Definition; 4] {
     let service_role = service_role();
     let user = |password: &str, database: &str, role: &str| {
         doc! {
@@ -114,17 +154,40 @@ mod tests {
     use super::*;
     use crate::mongo::Login;
 
-    fn all() -> [Definition; 4] {
+    fn access(secret: &str) -> Access {
         let login = |user: &str| Login {
             user: user.to_owned(),
-            password: format!("secret of {user}"),
+            password: format!("{secret} of {user}"),
         };
-        definitions(&Access {
+        Access {
             set: "voice".to_owned(),
             key: "key".to_owned(),
             operator: login("operator"),
             service: login("service"),
-        })
+        }
+    }
+
+    fn all() -> [Definition; 4] {
+        definitions(&access("secret"))
+    }
+
+    #[test]
+    fn the_mark_is_that_of_what_users_may_do_whatever_their_passwords() {
+        let [.., operator] = all();
+        let made = operator.create();
+        let reply = doc! {"users": [{"customData": made.get_document("customData").unwrap()}]};
+        assert_eq!(mark_of(&reply), Some(&*mark(&access("another"))));
+        let mut other = access("secret");
+        "other".clone_into(&mut other.service.user);
+        assert_ne!(mark(&other), mark(&access("secret")));
+    }
+
+    #[test]
+    fn a_user_of_a_release_that_made_no_mark_has_none() {
+        for user in [doc! {}, doc! {"customData": {}}] {
+            assert_eq!(mark_of(&doc! {"users": [user]}), None);
+        }
+        assert_eq!(mark_of(&doc! {"users": []}), None);
     }
 
     #[test]

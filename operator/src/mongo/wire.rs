@@ -30,6 +30,7 @@ pub(super) fn view(status: &Document, config: Config) -> Result<View, CallError>
         peers: rows().filter(|row| !is_self(row)).map(peer).collect(),
         config,
         logins: Logins::Accepted,
+        refuses_key: false,
     })
 }
 

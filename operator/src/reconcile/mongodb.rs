@@ -17,6 +17,7 @@ use crate::mongo::plan::{self, Action as Step, Answer, Member, Next, Observed, S
 use crate::mongo::{Access, Login, Members, Monitor, Versions};
 use crate::names::Component;
 use crate::pods::Pods;
+use crate::reconcile::credentials::Found;
 use crate::reconcile::memory::Memory;
 use crate::reconcile::patience::Patience;
 use crate::reconcile::{Context, ReconcileError, has_set, sooner};
@@ -36,7 +37,7 @@ pub(super) struct View<'a> {
     pub(super) set: &'a ReplicaSet,
     pub(super) world: &'a World,
     pub(super) stateful_set: &'a StatefulSet,
-    pub(super) credentials: &'a Credentials,
+    pub(super) found: &'a Found,
 }
 
 fn access(view: &View<'_>) -> Access {
@@ -44,7 +45,7 @@ fn access(view: &View<'_>) -> Access {
         key,
         operator_password,
         service_password,
-    } = view.credentials;
+    } = &view.found.credentials;
     let login = |user: &str, password: &String| Login {
         user: user.to_owned(),
         password: password.clone(),
@@ -283,6 +284,7 @@ impl Context {
             desired,
             set,
             stateful_set,
+            found,
             ..
         } = view;
         let status = stateful_set.status.as_ref()?;
@@ -298,6 +300,7 @@ impl Context {
             members: usize::from(set.members),
             revision: status.update_revision.clone()?,
             known_set: mongodb.and_then(|it| it.replica_set_id.clone()),
+            passwords_are_stored: found.is_stored(&desired.owner),
             permits: Vec::new(),
         };
         if let Some(permits) = store.annotations().get(plan::RESYNC_ANNOTATION) {

@@ -23,6 +23,7 @@ mod place;
 mod rules;
 mod samples;
 mod scale;
+mod secrets;
 mod specs;
 mod status;
 

@@ -26,6 +26,7 @@ pub(crate) struct Start<'a> {
     namespace: String,
     is_everywhere: bool,
     lease: &'static str,
+    domain: &'static str,
     user: String,
     groups: Vec<&'static str>,
 }
@@ -42,6 +43,7 @@ impl<'a> Start<'a> {
             namespace: place.namespace.clone(),
             is_everywhere: false,
             lease: PATIENT_LEASE,
+            domain: "cluster.local",
             user: format!("operator-of-{}", place.namespace),
             groups: vec!["system:masters"],
         }
@@ -66,6 +68,12 @@ impl<'a> Start<'a> {
         self
     }
 
+    /// What it takes for the end of the cluster's names.
+    pub(crate) fn domain(mut self, domain: &'static str) -> Self {
+        self.domain = domain;
+        self
+    }
+
     /// Starts it; returns when its port is open.
     pub(crate) async fn go(self) -> Operator {
         let kubeconfig = self.lab.kubeconfig_of(&self.user, &self.groups);
@@ -81,7 +89,7 @@ impl<'a> Start<'a> {
             .args(["--api-image", "localhost/sessionstore:dev"])
             .args(["--operator-image", "localhost/sessionstore-operator:dev"])
             .args(["--mongodb-image", "localhost/mongod:6.0.5"])
-            .args(["--cluster-domain", "cluster.local"])
+            .args(["--cluster-domain", self.domain])
             .args(["--admin-address", "127.0.0.1:0"])
             .args(["--log", "info,sessionstore_operator=debug"])
             .args(["--log-format", "json"])

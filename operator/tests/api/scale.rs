@@ -1,6 +1,6 @@
 //! Who sets how many pods the API has.
 
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, PostParams};
 use serde_json::json;
 use sessionstore_operator::kind::Kind;
 use sessionstore_operator::names::{FIELD_MANAGER, SCALE_MANAGER};
@@ -109,4 +109,48 @@ async fn with_autoscaling_the_count_is_the_autoscalers_and_back_again() {
         let deployment = await_pods(&place, count.into()).await;
         assert_eq!(managers(&deployment), [SCALE_MANAGER]);
     }
+}
+
+#[tokio::test]
+async fn members_are_looked_after_while_another_object_cannot_be_applied() {
+    let place = Place::new("half").await;
+    let operator = Operator::at(&place).await;
+    place.create("voice", specs::small()).await;
+    place.settle(&operator).await;
+    operator.stop();
+    // Somebody else takes the name of an object, and what comes after it cannot be applied.
+    place.delete(Kind::Service, "voice-api").await;
+    let theirs = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "voice-api"},
+        "spec": {"ports": [{"port": 80}]},
+    });
+    let theirs = serde_json::from_value(theirs).unwrap();
+    let services = place.api(Kind::Service);
+    services
+        .create(&PostParams::default(), &theirs)
+        .await
+        .unwrap();
+    place
+        .change("voice", json!({"spec": {"mongodb": {"members": 3}}}))
+        .await;
+
+    let _operator = Operator::at(&place).await;
+    place
+        .await_condition("voice", "Stalled", "True", "NameTaken")
+        .await;
+    place
+        .await_that(
+            Kind::StatefulSet,
+            "voice-mongodb",
+            "it has three pods",
+            |it| it.data["spec"]["replicas"] == 3,
+        )
+        .await;
+    let status = place.status("voice").await;
+    assert_eq!(
+        status["mongodb"]["members"].as_array().map(Vec::len),
+        Some(3)
+    );
 }

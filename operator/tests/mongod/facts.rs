@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use sessionstore_operator::mongo::Monitor;
-use sessionstore_operator::mongo::plan::{Answer, Next, SETTINGS};
+use sessionstore_operator::mongo::plan::{Action, Answer, Next, SETTINGS};
 use tokio::sync::Notify;
 
-use crate::stage::{Stage, operator, write_until};
+use crate::stage::{Stage, lets_everybody_in, operator, write_until};
 
 #[tokio::test]
 async fn members_that_were_initiated_apart_are_told_apart() {
@@ -54,6 +54,21 @@ async fn another_key_is_seen_as_such() {
     access.key = "another".to_owned();
     let answers = operator(access).observe(&stage.desired.hosts).await;
     assert_eq!(answers, [Answer::KeyRefused]);
+}
+
+#[tokio::test]
+async fn a_set_whose_key_is_lost_lets_users_in_and_is_seen_to_have_another_one() {
+    let mut stage = Stage::new(1, 1).await;
+    stage.converge().await;
+    stage.access.key = "another".to_owned();
+    stage.operator = stage.another_operator();
+    let seen = stage.look().await;
+    assert!(lets_everybody_in(&seen.members[0].answer));
+    assert!(seen.has_other_key());
+    let Next::Wait(why) = stage.next().await else {
+        panic!("{:?}", stage.next().await);
+    };
+    assert_eq!(why.reason(), "KeyRefused");
 }
 
 #[tokio::test]
@@ -153,4 +168,30 @@ async fn a_member_that_was_just_added_does_not_count_before_it_has_caught_up() {
     stage.converge().await;
     let seen = stage.look().await;
     assert_eq!(seen.members[0].answer.view().unwrap().voters, 3);
+}
+
+#[tokio::test]
+async fn roles_of_another_release_are_made_those_of_this_one_and_then_nothing_is_written() {
+    let stage = Stage::new(1, 1).await;
+    stage.converge().await;
+    let client = stage.set.members()[0].client();
+    let (own, admin) = (client.database("sessionstore"), client.database("admin"));
+    // As a release has left it that allowed less, and made no mark.
+    let resource = doc! {"db": "sessionstore", "collection": ""};
+    let fewer = doc! {"resource": resource, "actions": ["find"]};
+    let role = doc! {"updateRole": "sessionstore", "privileges": [fewer]};
+    own.run_command(role).await.unwrap();
+    let unmarked = doc! {"updateUser": "sessionstore-operator", "customData": {}};
+    admin.run_command(unmarked).await.unwrap();
+
+    assert_eq!(stage.converge().await, [Action::EnsureUsers { primary: 0 }]);
+    let role = doc! {"rolesInfo": "sessionstore", "showPrivileges": true};
+    let role = own.run_command(role).await.unwrap().to_string();
+    assert!(role.contains("createIndex"), "{role}");
+    let users = doc! {"find": "system.users", "sort": {"_id": 1}};
+    let before = admin.run_command(users.clone()).await.unwrap();
+    assert_eq!(stage.converge().await, []);
+    let after = admin.run_command(users).await.unwrap();
+    let found = |reply: &Document| reply.get_document("cursor").unwrap().clone();
+    assert_eq!(found(&before), found(&after));
 }

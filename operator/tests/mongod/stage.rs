@@ -55,6 +55,7 @@ impl Stage {
             members: wanted,
             revision: "1".to_owned(),
             known_set: None,
+            passwords_are_stored: true,
             permits: Vec::new(),
         };
         let operator = operator(access.clone());

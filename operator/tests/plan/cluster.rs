@@ -49,6 +49,7 @@ impl World {
         self.pods[at] = Some(Pod {
             uid: self.number(),
             revision: self.revision,
+            key: self.key,
             leaving: false,
         });
         self.gates[at] = false;
@@ -128,15 +129,29 @@ impl World {
         if (0..ORDINALS).any(|it| self.is_doomed(it)) {
             return;
         }
-        for pod in self.pods.iter_mut().flatten() {
-            pod.leaving = true;
-        }
+        self.delete_pods();
         self.replicas = self.members;
         self.known_set = None;
         self.permits.clear();
         self.secrets += 1;
         self.decided = vec![None, None];
         self.last = None;
+    }
+
+    pub(crate) fn delete_pods(&mut self) {
+        for pod in self.pods.iter_mut().flatten() {
+            pod.leaving = true;
+        }
+    }
+
+    /// Whether a pod has the key that is in the Secret.
+    pub(crate) fn has_key(&self, at: usize) -> bool {
+        self.pods[at].as_ref().is_some_and(|it| it.key == self.key)
+    }
+
+    pub(crate) fn have_one_key(&self, one: usize, other: usize) -> bool {
+        let key = |at: usize| self.pods[at].as_ref().map(|it| it.key);
+        key(one) == key(other)
     }
 
     pub(crate) fn disk(&self, at: usize) -> Option<&Disk> {

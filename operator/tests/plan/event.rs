@@ -59,6 +59,8 @@ pub(crate) enum Event {
     },
     /// The Secrets are made anew.
     ChangeSecrets,
+    /// The Secret of the key is lost, and another key is drawn.
+    LoseKey,
     /// The `SessionStore` is deleted and created again on the volumes that stay.
     Recreate,
     /// A person does what the last wait asks for.
@@ -109,6 +111,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Roll { is_broken: false }),
         1 => Just(Event::Roll { is_broken: true }),
         1 => Just(Event::ChangeSecrets),
+        1 => Just(Event::LoseKey),
         1 => Just(Event::Recreate),
         2 => at(Event::Help),
     ]

@@ -43,6 +43,11 @@ impl World {
             && seconds(leader).saturating_sub(seconds(at)) <= CAUGHT_UP
     }
 
+    /// Whether the operators reach it.
+    fn is_seen(&self, at: usize) -> bool {
+        !self.nodes[at].blind
+    }
+
     fn healthy(&self, members: &[(usize, bool)]) -> usize {
         let ordinals = members.iter().map(|(it, _)| *it);
         ordinals.filter(|it| self.is_healthy(*it)).count()
@@ -52,6 +57,15 @@ impl World {
     pub(crate) fn check_decision(&self, next: &Next) -> Result<(), Violation> {
         const MAJORITY: &str = "the plan never takes away the majority";
         let finding = || format!("{next:?}\n{self}");
+        if let Next::Do(Action::RestartPod { ordinal, .. }) = next {
+            let leads = self.leader().filter(|it| self.is_seen(*it));
+            let is_torn = leads.is_some_and(|it| !self.has_key(it)) && self.is_healthy(*ordinal);
+            promise(
+                "no member gets a key that the set has not",
+                !is_torn,
+                finding,
+            )?;
+        }
         let config = self.leader().and_then(|it| self.config(it));
         let members = config.map_or(&[][..], |it| &it.members[..]);
         let majority = members.len() / 2;
@@ -66,7 +80,10 @@ impl World {
                     self.state(*ordinal),
                     Some(State::Primary | State::Secondary)
                 );
-                let serves = serves && is_member;
+                let is_heard = self
+                    .leader()
+                    .is_none_or(|it| self.have_one_key(it, *ordinal));
+                let serves = serves && is_member && is_heard;
                 promise("a pod that is deleted serves nobody", !serves, finding)
             }
             Next::Do(Action::RestartPod { ordinal, .. }) => {

@@ -26,6 +26,7 @@ impl World {
             members: self.members,
             revision: format!("r{}", self.revision),
             known_set: self.known_set.clone(),
+            passwords_are_stored: true,
             permits: self.permits.clone(),
         }
     }
@@ -63,6 +64,10 @@ impl World {
         if self.nodes[at].blind {
             return silent();
         }
+        let has_users = disk.has_data && disk.secrets == Some(self.secrets);
+        if !self.has_key(at) && !has_users {
+            return Answer::KeyRefused;
+        }
         let Some(config) = &disk.config else {
             return Answer::NotInitiated;
         };
@@ -71,7 +76,11 @@ impl World {
         }
         let told = config.told(host);
         let Some(state) = self.state(at).filter(|it| *it != State::Removed) else {
-            return Answer::Removed(Some(told));
+            return if self.has_key(at) {
+                Answer::Removed(Some(told))
+            } else {
+                Answer::KeyRefused
+            };
         };
         let peer = |other: &usize| {
             let heard = process.heard[*other].as_ref();
@@ -90,6 +99,7 @@ impl World {
         };
         let others = (0..ORDINALS).filter(|it| *it != at && config.lists(*it));
         let lets_in = disk.secrets == Some(self.secrets);
+        let is_led = process.heard.iter().flatten().any(|it| it.is_primary);
         Answer::Member(Box::new(View {
             state,
             term: disk.term,
@@ -104,6 +114,7 @@ impl World {
             } else {
                 Logins::Accepted
             },
+            refuses_key: (state == State::Primary || !is_led) && !self.has_key(at),
         }))
     }
 
@@ -136,6 +147,7 @@ impl World {
             Action::EnsureUsers { primary } => {
                 let secrets = self.secrets;
                 if self.state(primary) == Some(State::Primary)
+                    && self.has_key(primary)
                     && !half
                     && let Some(disk) = self.disk_mut(primary)
                 {
@@ -219,7 +231,19 @@ impl World {
             }
             Why::RetainedVolumes(_) => self.members = ORDINALS,
             Why::DataGone => self.recreate(),
+            Why::KeyRefused(pod) => self.help_with_key(&pod, choice),
             _ => {}
+        }
+    }
+
+    /// Either all pods get the new key, which nobody does that would cost what is needed, or the old
+    /// one is found again.
+    fn help_with_key(&mut self, pod: &str, choice: usize) {
+        let is_needed = (0..ORDINALS).any(|it| self.is_doomed(it));
+        if choice.is_multiple_of(2) && !is_needed {
+            self.delete_pods();
+        } else if let Some(pod) = ordinal(pod).and_then(|it| self.pods[it].as_ref()) {
+            self.give_key(pod.key);
         }
     }
 

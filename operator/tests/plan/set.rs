@@ -40,7 +40,7 @@ impl World {
             process.is_some_and(|it| it.role != Role::Reading)
         };
         let is_open = one == other || (!self.nodes[one].cut && !self.nodes[other].cut);
-        runs(one) && runs(other) && is_open
+        runs(one) && runs(other) && is_open && self.have_one_key(one, other)
     }
 
     pub(crate) fn config(&self, at: usize) -> Option<&ServerConfig> {

@@ -12,12 +12,13 @@ impl fmt::Display for World {
             replicas,
             revision,
             secrets,
+            key,
             known_set,
             ..
         } = self;
         writeln!(
             f,
-            "{members} wanted, {replicas} replicas, revision {revision}, secrets {secrets}, \
+            "{members} wanted, {replicas} replicas, revision {revision}, secrets {secrets}, key {key}, \
              known {known_set:?}, acknowledged {:?}",
             self.acknowledged
         )?;

@@ -15,6 +15,8 @@ const MAX_ROUNDS: usize = 200;
 pub(crate) struct Pod {
     pub(crate) uid: u32,
     pub(crate) revision: u32,
+    /// Which key it was given when it was made.
+    pub(crate) key: u32,
     pub(crate) leaving: bool,
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct World {
     pub(crate) revision: u32,
     pub(crate) broken: Vec<u32>,
     pub(crate) secrets: u32,
+    /// Which key is in its Secret.
+    pub(crate) key: u32,
     /// Volumes of pods that are scaled away are deleted.
     pub(crate) deletes_scaled: bool,
     pub(crate) known_set: Option<String>,
@@ -99,6 +103,7 @@ impl World {
             revision: 0,
             broken: Vec::new(),
             secrets: 0,
+            key: 0,
             deletes_scaled,
             known_set: None,
             permits: Vec::new(),
@@ -144,6 +149,10 @@ impl World {
             Event::Scale(pods) => self.scale(pods),
             Event::Roll { is_broken } => self.roll(is_broken),
             Event::ChangeSecrets => self.secrets += 1,
+            Event::LoseKey => {
+                let another = self.number();
+                self.give_key(another);
+            }
             Event::Recreate => self.recreate(),
             Event::Help(choice) => self.help(choice),
         }
@@ -166,6 +175,12 @@ impl World {
         self.write(1)?;
         self.look(0)?;
         self.act(0, false)
+    }
+
+    /// Another key is in the Secret, and its digest in the template; that changes no pod.
+    pub(crate) fn give_key(&mut self, key: u32) {
+        self.key = key;
+        self.roll(false);
     }
 
     fn roll(&mut self, is_broken: bool) {

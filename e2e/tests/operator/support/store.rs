@@ -136,7 +136,7 @@ impl Store {
 
     /// How the API reaches the members.
     pub(crate) async fn connection_string(&self) -> String {
-        let secret = format!("{}-mongodb-user", self.name);
+        let secret = format!("{}-mongodb-uri", self.name);
         let uri = "--output=go-template={{.data.uri | base64decode}}";
         self.kubectl(&["get", "secret", &secret, uri]).await
     }

@@ -22,15 +22,24 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, unclear: Unclear) -> 
     let missing: Vec<(Ordinal, Missing)> = pods
         .filter_map(|ordinal| Some((ordinal, missing(desired, observed, ordinal)?)))
         .collect();
-    if let Some((first, _)) = missing.first() {
+    if !missing.is_empty() {
+        // A member of some set has told all that it can.
+        let member = |ordinal: Ordinal| observed.members.get(ordinal);
+        let has_told = |it: Ordinal| member(it).is_some_and(|it| it.answer.config().is_some());
         let has_other_key = |ordinal: Ordinal| {
-            let member = observed.members.get(ordinal);
             let is_there = |it: &Member| it.pod.as_ref().is_some_and(|pod| !pod.leaving);
-            member.is_some_and(|it| is_there(it) && it.answer == Answer::KeyRefused)
+            member(ordinal).is_some_and(|it| is_there(it) && it.answer == Answer::KeyRefused)
         };
-        if missing.iter().all(|(ordinal, _)| has_other_key(*ordinal)) {
+        let mut untold = missing
+            .iter()
+            .map(|(it, _)| *it)
+            .filter(|it| !has_told(*it));
+        if let Some(first) = untold.next()
+            && has_other_key(first)
+            && untold.all(has_other_key)
+        {
             // Nobody else is waited for, and this has a remedy.
-            return Next::Wait(Why::KeyRefused(desired.pod(*first).to_owned()));
+            return Next::Wait(Why::KeyRefused(desired.pod(first).to_owned()));
         }
         let missing = missing.into_iter().map(|(_, it)| it).collect();
         let why = if desired.known_set.is_some() {

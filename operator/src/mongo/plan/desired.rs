@@ -34,6 +34,8 @@ pub struct Desired {
     /// The `replicaSetId` that the set is known to have, once that has been written down. It tells
     /// the set from one that somebody else has initiated.
     pub known_set: Option<String>,
+    /// Whether the passwords are stored, so that users can be given them.
+    pub passwords_are_stored: bool,
     /// Whose data a person allows to delete.
     pub permits: Vec<Permit>,
 }

@@ -8,6 +8,9 @@
 //! - **Every action names what it was decided on** (the configuration, a pod's or volume's UID), so
 //!   that one that comes late does nothing.
 //! - **No force.** Where only force would help, the plan waits and says what a person can do.
+//!
+//! Of the key, members can be asked alone whether they have it: a set whose key is lost lets users in
+//! as before, and would lose each pod that is made anew with another one.
 
 mod bootstrap;
 mod desired;
@@ -39,7 +42,9 @@ use picture::{Picture, Standing, is_permitted};
 
 /// Decides what comes next.
 pub fn plan(desired: &Desired, observed: &Observed) -> Next {
-    if let Some(action) = restarts::of_broken(desired, observed) {
+    if !observed.has_other_key()
+        && let Some(action) = restarts::of_broken(desired, observed)
+    {
         return Next::Do(action);
     }
     let picture = match Picture::of(desired, observed) {
@@ -59,6 +64,13 @@ fn action(picture: &Picture<'_>) -> Result<Option<Action>, Why> {
     if let Some(host) = picture.unknown_host() {
         return Err(Why::UnknownHost(host.to_owned()));
     }
+    if let Some((primary, view)) = picture.primary
+        && view.refuses_key
+    {
+        // Users come in as before, so all goes on as long as no pod is made anew.
+        let other_key = Why::KeyRefused(picture.desired.pod(primary).to_owned());
+        return hand_over(picture, primary).map(Some).ok_or(other_key);
+    }
     if let Some(action) = wipe_of_foreign(picture).or_else(|| restarts::of_removed(picture)) {
         return Ok(Some(action));
     }
@@ -66,12 +78,20 @@ fn action(picture: &Picture<'_>) -> Result<Option<Action>, Why> {
         return Err(waiting::majority(picture));
     }
     let Some((primary, view)) = picture.primary else {
-        return Err(Why::Electing);
+        return Err(waiting::election(picture));
     };
-    if view.logins == Logins::Refused {
-        return Ok(Some(Action::EnsureUsers { primary }));
+    if view.logins != Logins::Accepted {
+        // Those that nobody keeps would open the set until this process ends.
+        return if picture.desired.passwords_are_stored {
+            Ok(Some(Action::EnsureUsers { primary }))
+        } else {
+            Err(Why::PasswordsNotStored)
+        };
     }
-    if let Some(action) = hand_over(picture, primary).or_else(|| resync::next(picture)) {
+    let urgent = hand_over(picture, primary)
+        .or_else(|| restarts::of_estranged(picture))
+        .or_else(|| resync::next(picture));
+    if let Some(action) = urgent {
         return Ok(Some(action));
     }
     if !picture.is_settled() {

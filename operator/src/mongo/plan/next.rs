@@ -115,6 +115,8 @@ pub enum Why {
     MajorityLost(Vec<Missing>),
     /// A majority is about to elect a primary.
     Electing,
+    /// Users are to get passwords whose Secrets are not there yet.
+    PasswordsNotStored,
     /// The last change of the configuration or of the primary has not reached a majority.
     Settling,
     /// A member is to be added when it runs.
@@ -178,6 +180,7 @@ impl Why {
             Self::ForeignMember(_) => "ForeignMember",
             Self::MajorityLost(_) => "MajorityLost",
             Self::Electing => "Electing",
+            Self::PasswordsNotStored => "PasswordsNotStored",
             Self::Settling => "Settling",
             Self::NotJoined(_) => "NotJoined",
             Self::Leaving(_) => "Leaving",
@@ -206,6 +209,7 @@ impl Why {
             | Self::VolumeDeleted(_) => true,
             Self::NotAllReachable(_)
             | Self::Electing
+            | Self::PasswordsNotStored
             | Self::Settling
             | Self::NotJoined(_)
             | Self::Leaving(_)
@@ -251,6 +255,9 @@ impl fmt::Display for Why {
                 list(f, missing)
             }
             Self::Electing => f.write_str("a primary is being elected"),
+            Self::PasswordsNotStored => {
+                f.write_str("users get their passwords when the Secrets with them are stored")
+            }
             Self::Settling => f.write_str("a majority is to have the last configuration"),
             Self::NotJoined(missing) => write!(f, "to be added: {missing}"),
             Self::Leaving(missing) => {

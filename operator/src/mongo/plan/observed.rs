@@ -62,7 +62,7 @@ pub struct Node {
 pub enum Answer {
     /// Nothing, and why.
     Unreachable(String),
-    /// It refuses the key of the set.
+    /// It refuses the key of the set, and is no member that the others could hear.
     KeyRefused,
     /// It says that it has no configuration (94), but there is one on its volume: it has just started
     /// and not read it yet. For long, if its name does not resolve.
@@ -96,6 +96,9 @@ pub struct View {
     pub config: Config,
     /// Whether it lets the operator in and, if it is the primary, the service.
     pub logins: Logins,
+    /// Whether it refuses the key of the set, though it lets users in: it has been started with
+    /// another one. Only a primary is tried, and who knows of none.
+    pub refuses_key: bool,
 }
 
 /// Another member, as a member hears of it by heartbeats.
@@ -118,6 +121,8 @@ pub enum Logins {
     Accepted,
     /// One is missing or has another password.
     Refused,
+    /// All that were tried can, but they may do what another release wanted.
+    Outdated,
 }
 
 /// A position in the log of the set.
@@ -236,6 +241,17 @@ impl State {
     }
 }
 
+impl Observed {
+    /// Whether there is a set that works, with another key than the one that pods are given now. A
+    /// pod that is made anew would be no member of it any more.
+    pub fn has_other_key(&self) -> bool {
+        let views = self.members.iter().filter_map(|it| it.answer.view());
+        views
+            .into_iter()
+            .any(|it| it.state == State::Primary && it.refuses_key)
+    }
+}
+
 impl Config {
     /// Whether a host is a member.
     pub fn lists(&self, host: &str) -> bool {
@@ -251,6 +267,11 @@ impl Answer {
             Self::Member(view) => Some(&view.config),
             Self::Unreachable(_) | Self::KeyRefused | Self::Starting | Self::NotInitiated => None,
         }
+    }
+
+    /// Whether it has another key than the one that pods are given now.
+    pub fn refuses_key(&self) -> bool {
+        *self == Self::KeyRefused || self.view().is_some_and(|it| it.refuses_key)
     }
 
     /// How the member sees the set, if it is one.

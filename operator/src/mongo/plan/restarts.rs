@@ -46,6 +46,19 @@ pub(super) fn of_removed(picture: &Picture<'_>) -> Option<Action> {
     })
 }
 
+/// A member with another key than the primary is none until it starts again, and learns nothing, not
+/// even that it is removed. One with the newest template would only get the same key again.
+pub(super) fn of_estranged(picture: &Picture<'_>) -> Option<Action> {
+    (0..picture.observed.members.len()).find_map(|ordinal| {
+        let pod = picture.pod(ordinal)?;
+        let is_estranged = picture.observed.members[ordinal].answer.refuses_key()
+            && picture.peer(ordinal).is_none_or(|it| !it.healthy);
+        let is_old = pod.revision != picture.desired.revision;
+        let can_restart = is_old && !pod.leaving && !picture.is_doomed(ordinal);
+        (is_estranged && can_restart).then(|| restart(ordinal, pod, Restart::Useless))
+    })
+}
+
 /// Pods with an old template: first those that are no members, then members that are not well, then
 /// secondaries, the primary last; each only when all others are well. A budget would not let it go
 /// while any other pod is not ready, so that has to be waited for and told.

@@ -7,22 +7,40 @@ use super::picture::{Picture, Standing};
 use super::{replicas, resync};
 
 /// Why there is no majority. Whoever is silent is to come back first; then those who belong to
-/// another set may join.
+/// another set may join, and those who have another key get the same.
 pub(super) fn majority(picture: &Picture<'_>) -> Why {
     let missing = || picture.configured().filter(|it| !picture.is_well(*it));
     let is_foreign = |it: Ordinal| picture.standing(it) == Standing::Foreign;
-    let has_other_key = |it: Ordinal| picture.standing(it) == Standing::KeyRefused;
-    if let Some(first) = missing().next()
-        && missing().all(has_other_key)
-    {
-        Why::KeyRefused(picture.desired.pod(first).to_owned())
-    } else if missing().all(is_foreign) {
+    let is_silent = |it: Ordinal| {
+        matches!(
+            picture.standing(it),
+            Standing::Unreachable(_) | Standing::NodeLost(_) | Standing::Removed
+        )
+    };
+    if missing().all(is_foreign) {
         let foreign = missing().map(|it| picture.stuck(it));
-        Why::ForeignMember(foreign.collect())
-    } else {
-        let missing = missing().map(|it| picture.missing(it));
-        Why::MajorityLost(missing.collect())
+        return Why::ForeignMember(foreign.collect());
     }
+    match with_other_key(picture) {
+        Some(other) if !missing().any(|it| is_silent(it) || is_foreign(it)) => {
+            Why::KeyRefused(picture.desired.pod(other).to_owned())
+        }
+        _ => Why::MajorityLost(missing().map(|it| picture.missing(it)).collect()),
+    }
+}
+
+/// Why there is no primary, though there could be one. Members with different keys do not hear each
+/// other.
+pub(super) fn election(picture: &Picture<'_>) -> Why {
+    match with_other_key(picture) {
+        Some(other) => Why::KeyRefused(picture.desired.pod(other).to_owned()),
+        None => Why::Electing,
+    }
+}
+
+fn with_other_key(picture: &Picture<'_>) -> Option<Ordinal> {
+    let mut configured = picture.configured();
+    configured.find(|it| picture.observed.members[*it].answer.refuses_key())
 }
 
 /// Why the last change has not reached a majority.

@@ -141,3 +141,21 @@ fn another_key_is_named() {
     scene.answer(2, Answer::KeyRefused);
     assert_eq!(scene.reason(), "KeyRefused");
 }
+
+#[test]
+fn nobody_is_given_a_password_that_is_stored_nowhere() {
+    let mut scene = Scene::healthy(3);
+    scene.desired.passwords_are_stored = false;
+    assert_eq!(scene.next(), Next::Done);
+    scene.view(0).logins = Logins::Refused;
+    assert_eq!(scene.reason(), "PasswordsNotStored");
+    scene.desired.passwords_are_stored = true;
+    assert_eq!(scene.next(), Next::Do(Action::EnsureUsers { primary: 0 }));
+}
+
+#[test]
+fn a_set_of_another_release_gets_the_roles_of_this_one() {
+    let mut scene = Scene::healthy(3);
+    scene.view(0).logins = Logins::Outdated;
+    assert_eq!(scene.next(), Next::Do(Action::EnsureUsers { primary: 0 }));
+}

@@ -82,6 +82,7 @@ impl Scene {
                 members,
                 revision: "new".to_owned(),
                 known_set: None,
+                passwords_are_stored: true,
                 permits: Vec::new(),
             },
             observed: Observed {
@@ -234,6 +235,7 @@ pub(super) fn view(ordinal: usize, set_id: &str, members: &[usize]) -> View {
         peers: others.map(peer).collect(),
         config: config(set_id, members),
         logins: Logins::Accepted,
+        refuses_key: false,
     }
 }
 

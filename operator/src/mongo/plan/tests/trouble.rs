@@ -221,3 +221,88 @@ fn members_with_another_key_are_named_with_the_remedy_also_when_no_majority_is_l
     some.silence(1);
     assert_eq!(some.reason(), "MajorityLost");
 }
+
+/// The Secret of the key was deleted while no operator ran: another one was drawn, and stands in the
+/// template, but the members go on with theirs.
+fn with_lost_key(members: usize) -> Scene {
+    let mut scene = Scene::healthy(members);
+    for ordinal in 0..members {
+        "old".clone_into(&mut scene.pod(ordinal).revision);
+    }
+    scene.view(0).refuses_key = true;
+    scene
+}
+
+#[test]
+fn a_set_whose_key_is_lost_is_left_together_until_a_person_helps() {
+    for members in [1, 3, 5] {
+        let scene = with_lost_key(members);
+        let Next::Wait(why) = scene.next() else {
+            panic!("{:?}", scene.next());
+        };
+        assert_eq!(why.reason(), "KeyRefused");
+        assert!(why.is_stalled());
+        let message = why.to_string();
+        assert!(message.contains("restore the key Secret"), "{message}");
+    }
+}
+
+#[test]
+fn a_pod_that_stumbles_is_not_given_a_key_that_the_set_has_not() {
+    let mut scene = with_lost_key(3);
+    scene.silence(2);
+    scene.pod(2).serving = false;
+    assert_eq!(scene.reason(), "KeyRefused");
+}
+
+#[test]
+fn a_set_whose_key_is_lost_grows_shrinks_and_sets_passwords_only_afterwards() {
+    let mut scene = with_lost_key(3);
+    scene.desired.members = 5;
+    assert_eq!(scene.reason(), "KeyRefused");
+    scene.desired.members = 1;
+    assert_eq!(scene.reason(), "KeyRefused");
+    scene.view(0).logins = crate::mongo::plan::Logins::Refused;
+    assert_eq!(scene.reason(), "KeyRefused");
+}
+
+#[test]
+fn a_drain_of_a_primary_whose_key_is_lost_goes_without_an_election() {
+    let mut scene = with_lost_key(3);
+    scene.node(0).cordoned = true;
+    assert_eq!(scene.next(), Next::Do(Action::StepDown { primary: 0 }));
+}
+
+#[test]
+fn a_member_with_another_key_than_the_primary_starts_again_though_it_is_to_leave() {
+    let mut scene = Scene::healthy(3);
+    scene.desired.members = 1;
+    scene.view(0).config.members.truncate(1);
+    scene.view(0).peers.clear();
+    scene.view(0).voters = 1;
+    scene.view(2).refuses_key = true;
+    "old".clone_into(&mut scene.pod(2).revision);
+    let next = scene.next();
+    let is_restarted = matches!(next, Next::Do(Action::RestartPod { ordinal: 2, .. }));
+    assert!(is_restarted, "{next:?}");
+}
+
+#[test]
+fn the_rest_gets_the_new_key_as_soon_as_the_primary_has_it() {
+    let mut scene = with_lost_key(3);
+    scene.view(0).refuses_key = false;
+    "new".clone_into(&mut scene.pod(0).revision);
+    "new".clone_into(&mut scene.pod(1).revision);
+    scene.put(2, State::Down);
+    let next = scene.next();
+    let is_restarted = matches!(next, Next::Do(Action::RestartPod { ordinal: 2, .. }));
+    assert!(is_restarted, "{next:?}");
+}
+
+#[test]
+fn members_with_different_keys_do_not_count_as_about_to_elect() {
+    let mut scene = with_lost_key(3);
+    scene.silence(2);
+    scene.put(0, State::Secondary);
+    assert_eq!(scene.reason(), "KeyRefused");
+}

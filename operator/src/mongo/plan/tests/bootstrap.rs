@@ -141,3 +141,16 @@ fn another_key_is_named() {
     scene.answer(2, Answer::KeyRefused);
     assert_eq!(scene.reason(), "KeyRefused");
 }
+
+#[test]
+fn nobody_waits_for_pods_beyond_all_that_can_be_members() {
+    let mut scene = Scene::fresh(5);
+    scene.desired.members = 1;
+    for (ordinal, set) in [(0, OURS), (1, FOREIGN)] {
+        let alone = view(ordinal, set, &[ordinal]);
+        scene.answer(ordinal, Answer::Member(Box::new(alone)));
+    }
+    assert_eq!(scene.reason(), "ForeignMember");
+    scene.observed.replicas = 6;
+    assert_eq!(scene.reason(), "ForeignMember");
+}

@@ -180,7 +180,8 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let mut memory = memory.lock().await;
     context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
-    let result = outcome::guarded(context.look(&target, &stored, &mut memory)).await;
+    let look = Box::pin(context.look(&target, &stored, &mut memory));
+    let result = outcome::guarded(look).await;
     in_flight.finish(outcome::of(&result));
     let again = outcome::again(result, &mut memory, &context.metrics);
     let Some(again) = again else {

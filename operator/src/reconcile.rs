@@ -182,7 +182,8 @@ pub async fn reconcile(stored: Arc<Stored>, context: Arc<Context>) -> Action {
     let mut memory = memory.lock().await;
     context.metrics.queue.take(&target);
     let in_flight = context.metrics.begin();
-    let looked = outcome::guarded(context.look(&target, &stored, &mut memory)).await;
+    let look = Box::pin(context.look(&target, &stored, &mut memory));
+    let looked = outcome::guarded(look).await;
     in_flight.finish(outcome::of(&looked));
     let again = outcome::again(looked, &mut memory, &context.metrics);
     let Some(again) = again else {

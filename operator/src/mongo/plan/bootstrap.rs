@@ -17,7 +17,7 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, unclear: Unclear) -> 
         .members
         .iter()
         .any(|it| it.answer.config().is_some());
-    let end = if has_more { observed.replicas } else { 0 };
+    let end = if has_more { observed.ordinals() } else { 0 };
     let pods = 0..desired.members.max(end);
     let missing: Vec<(Ordinal, Missing)> = pods
         .filter_map(|ordinal| Some((ordinal, missing(desired, observed, ordinal)?)))

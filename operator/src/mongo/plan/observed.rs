@@ -207,6 +207,14 @@ pub struct Settings {
     pub chaining_allowed: bool,
 }
 
+impl Observed {
+    /// How many ordinals have a pod, or are to have one, of those that can be members. There are more
+    /// pods if somebody has scaled the `StatefulSet` by hand, but nobody waits for them.
+    pub(super) fn ordinals(&self) -> usize {
+        self.replicas.min(self.members.len())
+    }
+}
+
 impl State {
     /// The name that MongoDB has for it.
     pub fn name(self) -> &'static str {

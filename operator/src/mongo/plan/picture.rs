@@ -389,7 +389,7 @@ fn our_set<'a>(desired: &Desired, observed: &'a Observed) -> Result<&'a str, Unc
         )
     };
     let mut wanted = 0..desired.members;
-    let mut all = 0..desired.members.max(observed.replicas);
+    let mut all = 0..desired.members.max(observed.ordinals());
     let may_change = all.any(is_silent);
     let id = match chosen_set(desired, observed, &sets) {
         Some((id, is_certain)) if is_certain || !may_change => id,
@@ -423,7 +423,7 @@ fn chosen_set<'a>(
     let most = left().map(|(_, members)| members.len()).max()?;
     let mut largest = left().filter(|(_, members)| members.len() == most);
     let (id, _) = largest.next()?;
-    let all = desired.members.max(observed.replicas);
+    let all = desired.members.max(observed.ordinals());
     let is_certain = sets.len() == 1 || most > all / 2;
     largest.next().is_none().then_some((*id, is_certain))
 }

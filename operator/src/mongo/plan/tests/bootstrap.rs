@@ -159,3 +159,16 @@ fn a_set_of_another_release_gets_the_roles_of_this_one() {
     scene.view(0).logins = Logins::Outdated;
     assert_eq!(scene.next(), Next::Do(Action::EnsureUsers { primary: 0 }));
 }
+
+#[test]
+fn nobody_waits_for_pods_beyond_all_that_can_be_members() {
+    let mut scene = Scene::fresh(5);
+    scene.desired.members = 1;
+    for (ordinal, set) in [(0, OURS), (1, FOREIGN)] {
+        let alone = view(ordinal, set, &[ordinal]);
+        scene.answer(ordinal, Answer::Member(Box::new(alone)));
+    }
+    assert_eq!(scene.reason(), "ForeignMember");
+    scene.observed.replicas = 6;
+    assert_eq!(scene.reason(), "ForeignMember");
+}

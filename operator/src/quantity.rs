@@ -48,6 +48,7 @@ mod tests {
         assert_eq!(of("20Gi"), Some(20 << 30));
         assert_eq!(of("1500M"), Some(1_500_000_000));
         assert_eq!(of("0.5Gi"), Some(1 << 29));
+        assert_eq!(of("8388608Ki"), Some(8 << 30));
         assert_eq!(of("1024"), Some(1024));
         assert_eq!(of("1e3"), Some(1_000));
     }
@@ -59,6 +60,7 @@ mod tests {
             "Gi",
             "-1",
             "1Zi",
+            "1ki",
             "1.2.3",
             "500m",
             "99999999Pi",

@@ -13,6 +13,9 @@ use crate::mongo::Versions;
 use crate::mongo::plan::{Action, Change, Next, Summary, Why};
 use crate::names::Component;
 
+/// The reason of what is left as it is on purpose.
+pub const PAUSED: &str = "Paused";
+
 /// Types of conditions.
 pub mod condition {
     /// All is as the spec wants it.
@@ -285,7 +288,7 @@ fn obstacle(findings: &Findings) -> Option<Problem> {
     }
     if findings.is_paused {
         return Some(Problem {
-            reason: "Paused",
+            reason: PAUSED,
             message: "spec.paused is true, so nothing is changed or repaired".to_owned(),
             is_stalled: true,
         });

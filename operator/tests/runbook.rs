@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use regex::Regex;
-use sessionstore_operator::status::condition;
+use sessionstore_operator::status::{PAUSED, condition};
 
 /// The functions that name reasons, by file.
 const REASONS: [(&str, &[&str]); 6] = [
@@ -75,6 +75,7 @@ fn body<'a>(source: &'a str, function: &str) -> &'a str {
 fn said() -> BTreeSet<String> {
     let word = Regex::new(r#""([A-Z][a-z]+(?:[A-Z][A-Za-z]+)*)""#).unwrap();
     let mut said: BTreeSet<String> = condition::ALL.map(str::to_owned).into();
+    said.insert(PAUSED.to_owned());
     for (file, functions) in REASONS {
         let source = read(&format!("src/{file}"));
         for function in functions {

@@ -34,8 +34,9 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    after_help = "Start with `cargo xtask test`: it needs Rust and the package registries, \
-                  nothing else, and runs all that a change has to pass."
+    after_help = "Start with `cargo xtask test`: it needs Rust, Go, root and the package \
+                  registries, and runs all that a change has to pass; with --no-kubernetes \
+                  neither Go nor root."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -31,7 +31,7 @@ pub const OWN_SETTINGS: [&str; 9] = [
         .reason(Reason::FieldValueForbidden)
         .field_path(".replicas"),
     validation = Rule::new("!has(self.autoscaling) || !has(self.resources) || (has(self.resources.requests) && has(self.resources.requests.cpu)) || (has(self.resources.limits) && has(self.resources.limits.cpu))")
-        .message("autoscaling compares the use of CPU with what is requested: set api.resources.requests.cpu, or remove api.resources for the operator's own values")
+        .message("autoscaling compares the use of CPU with what is requested: set api.resources.requests.cpu, or remove api.resources, which stands for a request of 100m CPU")
         .reason(Reason::FieldValueRequired)
         .field_path(".resources"),
 )]
@@ -51,8 +51,8 @@ pub struct ApiSpec {
     /// it is not given, the number is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingSpec>,
-    /// What each pod asks of its node, and what it may use at most. If it is not given, the
-    /// operator's own setting counts.
+    /// What each pod asks of its node, and what it may use at most. If it is not given, a pod
+    /// requests 100m CPU and 64Mi memory, and its memory is limited to 256Mi; CPU is not limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
     /// The Service that the API is reached by.

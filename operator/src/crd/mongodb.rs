@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Resources, scheduling};
+use super::{Resources, resources::BYTES, scheduling};
 
 /// The number of members when the spec does not say: one may fail, and a majority is left.
 pub const DEFAULT_MEMBERS: i32 = 3;
@@ -39,7 +39,7 @@ pub const DEFAULT_RUN_AS_USER: i64 = 999;
         .reason(Reason::FieldValueForbidden)
         .field_path(".runAsUser"),
     validation = Rule::new("!has(self.resources) || !has(self.resources.limits) || !has(self.resources.limits.memory) || quantity(string(self.resources.limits.memory)).compareTo(quantity('256Mi')) >= 0")
-        .message("mongod takes 256Mi for its cache alone: set mongodb.resources.limits.memory to more than that, 1Gi for a start")
+        .message("mongod takes 256Mi for its cache alone: set mongodb.resources.limits.memory to at least that, 1Gi for a start")
         .reason(Reason::FieldValueInvalid)
         .field_path(".resources.limits.memory"),
 )]
@@ -66,8 +66,9 @@ pub struct MongodbSpec {
     /// default storage class, kept when the store is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageSpec>,
-    /// What each member asks of its node, and what it may use at most. If it is not given, the
-    /// operator's own setting counts. The cache of mongod follows the memory limit.
+    /// What each member asks of its node, and what it may use at most. If it is not given, a member
+    /// requests 250m CPU and 512Mi memory, and its memory is limited to 1Gi; CPU is not limited.
+    /// The cache of mongod follows the memory limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
     /// The numeric id of the user and of the group that mongod runs as, and that its files belong
@@ -103,10 +104,7 @@ pub struct StorageSpec {
     /// The size of each member's volume in bytes, as a quantity such as 20Gi. At least 256Mi, which
     /// is about what an empty mongod takes. It cannot be changed afterwards.
     #[serde(default = "default_size")]
-    #[schemars(
-        length(max = 32),
-        regex(pattern = r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?|[eE][0-9]+)?$")
-    )]
+    #[schemars(length(max = 32), regex(pattern = BYTES))]
     #[x_kube(
         validation = Rule::new("isQuantity(self) && quantity(self).compareTo(quantity('256Mi')) >= 0")
             .message("an empty mongod takes about 256Mi: use a size of at least that, such as 20Gi")

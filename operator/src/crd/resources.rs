@@ -75,8 +75,12 @@ fn cpu(_: &mut SchemaGenerator) -> Schema {
     quantity(r"^[0-9]+(\.[0-9]{1,3})?$|^[0-9]+m$")
 }
 
+/// Amounts of bytes as Kubernetes writes them: a thousand is `k`, 1024 are `Ki`, never `K` or `ki`.
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>)
+pub(super) const BYTES: &str = r"^[0-9]+(\.[0-9]+)?(k|[MGTPE]|[KMGTPE]i|[eE][0-9]+)?$";
+
 fn memory(_: &mut SchemaGenerator) -> Schema {
-    quantity(r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?|[eE][0-9]+)?$")
+    quantity(BYTES)
 }
 
 /// A quantity may be written as text or, since YAML makes one of `cpu: 2`, as a number.

@@ -81,7 +81,8 @@ pub struct MemberStatus {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiStatus {
-    /// Where the API answers inside the cluster, such as `http://voice.default.svc:8080`.
+    /// Where the API answers inside the cluster, such as
+    /// `http://voice-api.default.svc.cluster.local`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// How many pods are ready, of those that are wanted, such as `2/2`.
@@ -93,8 +94,9 @@ pub struct ApiStatus {
     /// How many pods are ready.
     #[serde(default)]
     pub ready_replicas: i32,
-    /// The labels of the pods, in the form of a selector, such as
-    /// `app.kubernetes.io/instance=voice`.
+    /// The labels of the pods, in the form of a selector: `app.kubernetes.io/component=api`,
+    /// `app.kubernetes.io/instance=voice` for a store named voice, and
+    /// `app.kubernetes.io/name=sessionstore`, with commas between them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
 }

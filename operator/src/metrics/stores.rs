@@ -13,13 +13,14 @@ use prometheus::{IntGaugeVec, Opts, Registry};
 use crate::cache::Target;
 use crate::crd::SessionStoreStatus;
 use crate::mongo::Lags;
-use crate::status::condition;
+use crate::status::{PAUSED, condition};
 
 /// What is shown of all. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Stores {
     shown: Arc<Mutex<HashMap<Target, Shown>>>,
     conditions: IntGaugeVec,
+    paused: IntGaugeVec,
     states: IntGaugeVec,
     lags: IntGaugeVec,
 }
@@ -29,6 +30,7 @@ pub struct Stores {
 struct Shown {
     /// By type.
     conditions: Vec<(&'static str, bool)>,
+    is_paused: bool,
     members: Vec<Member>,
     lags: Option<Lags>,
 }
@@ -57,6 +59,12 @@ impl Stores {
                  is unknown. The leader alone tells.",
                 &["condition"],
             )?,
+            paused: gauge(
+                "sessionstore_operator_paused",
+                "1 while a SessionStore is stalled by nothing but its spec.paused, else 0. The leader \
+                 alone tells.",
+                &[],
+            )?,
             states: gauge(
                 "sessionstore_operator_member_state",
                 "Always 1; the state of a member, by its ordinal, in MongoDB's words.",
@@ -80,12 +88,8 @@ impl Stores {
             pod: it.name.clone(),
             state: it.state.clone(),
         });
-        let held = |kind: &str| {
-            let mut conditions = status.conditions.iter();
-            conditions
-                .find(|it| it.type_ == kind)
-                .map(|it| it.status == "True")
-        };
+        let told = |kind: &str| status.conditions.iter().find(|it| it.type_ == kind);
+        let held = |kind: &str| told(kind).map(|it| it.status == "True");
         let conditions = condition::ALL.iter().filter_map(|kind| {
             let unless_told = condition::is_told_only_while_it_holds(kind).then_some(false);
             let holds = held(kind).or(unless_told)?;
@@ -93,6 +97,7 @@ impl Stores {
         });
         let shown = Shown {
             conditions: conditions.collect(),
+            is_paused: told(condition::STALLED).is_some_and(|it| it.reason == PAUSED),
             members: members.collect(),
             lags: lags.cloned(),
         };
@@ -122,8 +127,8 @@ impl Stores {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gauges(&self) -> [&IntGaugeVec; 3] {
-        [&self.conditions, &self.states, &self.lags]
+    fn gauges(&self) -> [&IntGaugeVec; 4] {
+        [&self.conditions, &self.paused, &self.states, &self.lags]
     }
 
     fn fill(&self, target: &Target, shown: &Shown) {
@@ -136,6 +141,9 @@ impl Stores {
                 .with_label_values(&[namespace, name, condition])
                 .set((*holds).into());
         }
+        self.paused
+            .with_label_values(&[namespace, name])
+            .set(shown.is_paused.into());
         let lags = shown.lags.as_ref().map(Lags::seconds).unwrap_or_default();
         for Member { pod, state } in &shown.members {
             let ordinal = pod.rsplit('-').next().unwrap_or(pod);
@@ -236,6 +244,21 @@ mod tests {
             !text.contains("condition=\"ApiAvailable\""),
             "unknown: {text}"
         );
+    }
+
+    /// Nobody has to be called for what somebody has done on purpose.
+    #[test]
+    fn one_that_is_paused_is_told_from_one_that_is_stalled_by_something_else() {
+        let registry = Registry::new();
+        let stores = Stores::register(&registry).unwrap();
+        for (reason, value) in [("Paused", 1), ("InvalidSpec", 0)] {
+            let mut told = status(&[("Stalled", "True")], &[]);
+            reason.clone_into(&mut told.conditions[0].reason);
+            stores.show(&target("voice"), &told, None);
+            let text = text(&registry);
+            let line = format!("sessionstore_operator_paused{{{OF_VOICE}}} {value}\n");
+            assert!(text.contains(&line), "no {line} in {text}");
+        }
     }
 
     #[test]

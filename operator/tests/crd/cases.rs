@@ -227,6 +227,7 @@ fn storages() -> Vec<Case> {
         created("volumes of 256Mi", size("256Mi"), &[]),
         created("volumes of 255Mi", size("255Mi"), TOO_SMALL),
         created("volumes of 300 million bytes", size("300M"), &[]),
+        created("volumes of 8 gibibytes in Ki", size("8388608Ki"), &[]),
         changed("larger volumes", size("20Gi"), size("30Gi"), RESIZED),
         changed("smaller volumes", size("20Gi"), size("10Gi"), RESIZED),
         changed(

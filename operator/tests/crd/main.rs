@@ -6,4 +6,5 @@ mod cases;
 mod manifest;
 mod rules;
 mod schema;
+mod told;
 mod walk;

@@ -163,8 +163,19 @@ fn patterns_take_what_kubernetes_takes() {
     for (path, good, bad) in [
         (
             "spec.mongodb.storage.size",
-            &["20Gi", "1.5Ti", "1000000000", "1e9", "512Mi"][..],
-            &["", "20 Gi", "-1Gi", "20GB", "Gi", "1.Gi", "500m"][..],
+            &[
+                "20Gi",
+                "1.5Ti",
+                "1000000000",
+                "1e9",
+                "512Mi",
+                "8388608Ki",
+                "300M",
+                "300000k",
+            ][..],
+            &[
+                "", "20 Gi", "-1Gi", "20GB", "Gi", "1.Gi", "500m", "512ki", "512K",
+            ][..],
         ),
         (
             cpu,
@@ -173,8 +184,15 @@ fn patterns_take_what_kubernetes_takes() {
         ),
         (
             memory,
-            &["512Mi", "2Gi", "1073741824", "1.5Gi"],
-            &["", "512MB", "-1Gi", "1 Gi", "100m"],
+            &[
+                "512Mi",
+                "2Gi",
+                "1073741824",
+                "1.5Gi",
+                "8388608Ki",
+                "524288k",
+            ],
+            &["", "512MB", "-1Gi", "1 Gi", "100m", "512ki", "512K"],
         ),
         (
             class,

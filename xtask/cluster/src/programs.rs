@@ -273,13 +273,16 @@ fn is_package(line: &str) -> bool {
     !line.starts_with('#') && !line.contains([' ', '\t', ':'])
 }
 
+/// What compiles; as the module says, and the docs.
+const GO: &str = "Go 1.25 or newer, from https://go.dev/dl";
+
 /// The program `go`, also where only its installation is there and no path to it.
 fn go() -> Result<&'static str, FetchError> {
     ["go", "/usr/local/go/bin/go"]
         .into_iter()
         .find(|go| process::works(Command::new(go).arg("version")))
         .ok_or_else(|| FetchError::Missing {
-            what: "Go 1.25 or newer, from https://go.dev/dl",
+            what: GO,
             packages: "golang-1.25".to_owned(),
         })
 }
@@ -293,6 +296,21 @@ mod tests {
         let pins = fs::read_to_string(Path::new(MODULE).join("go.mod")).unwrap();
         assert!(pins.contains(&format!("k8s.io/kubernetes v{KUBERNETES}\n")));
         assert!(Path::new(MODULE).join("go.sum").exists());
+    }
+
+    #[test]
+    fn the_same_go_is_asked_for_everywhere() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let asked = GO.split(',').next().unwrap();
+        for page in ["README.md", "docs/cluster.md"] {
+            let page_text = fs::read_to_string(root.join(page)).unwrap();
+            assert!(page_text.contains(asked), "{page} asks for another");
+        }
+        let module = fs::read_to_string(Path::new(MODULE).join("go.mod")).unwrap();
+        let lines = module.lines();
+        let mut versions = lines.filter_map(|line| line.strip_prefix("go "));
+        let least = versions.next().unwrap().trim_end_matches(".0");
+        assert_eq!(asked, format!("Go {least} or newer"));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::manifest::{self, Manifest};
 pub(super) const NAME: &str = "sessionstore-operator";
 /// The chart, below the root.
 pub(super) const CHART: &str = "charts/sessionstore-operator";
+/// The Kubernetes that helm is told to render for: without a cluster it would ask itself, and one that
+/// was compiled from its module does not know.
+const KUBERNETES: &str = "1.34.0";
 
 /// The commands `helm` and `kubectl`, neither of which gets to a cluster here.
 pub(super) struct Helm {
@@ -36,31 +39,28 @@ impl Helm {
 
     /// The same as text.
     pub(super) fn template(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = self.command("helm");
-        command
-            .args(["template", NAME, CHART, "--namespace", NAME])
-            .args(arguments);
+        let mut command = self.templating(KUBERNETES);
+        command.args(["--namespace", NAME]).args(arguments);
         text(&mut command)
     }
 
     /// What helm says against these values; an error if it takes them.
     pub(super) fn refusal(&self, value: &str) -> anyhow::Result<String> {
-        let mut command = self.command("helm");
-        command
-            .args(["template", NAME, CHART, "--set-json", value])
-            .stdout(Stdio::null());
-        let output = command.output().context("cannot run helm")?;
-        if output.status.success() {
-            bail!("the chart takes {value}");
-        }
-        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+        let mut command = self.templating(KUBERNETES);
+        said_against(command.args(["--set-json", value]), value)
+    }
+
+    /// What helm says against this version of Kubernetes; an error if it takes it.
+    pub(super) fn refusal_of(&self, kubernetes: &str) -> anyhow::Result<String> {
+        said_against(&mut self.templating(kubernetes), kubernetes)
     }
 
     /// Fails on anything that helm finds questionable.
     pub(super) fn lint(&self, values: &Path) -> anyhow::Result<()> {
         let mut command = self.command("helm");
         command
-            .args(["lint", "--strict", "--quiet", CHART, "--values"])
+            .args(["lint", "--strict", "--quiet", CHART])
+            .args(["--kube-version", KUBERNETES, "--values"])
             .arg(values);
         process::run(&mut command)
     }
@@ -70,11 +70,26 @@ impl Helm {
         manifest::read(&text(self.command("kubectl").args(["kustomize", folder]))?)
     }
 
+    fn templating(&self, kubernetes: &str) -> Command {
+        let mut command = self.command("helm");
+        command.args(["template", NAME, CHART, "--kube-version", kubernetes]);
+        command
+    }
+
     fn command(&self, tool: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(self.tools.join(tool.as_ref()));
         command.current_dir(workspace::root());
         command
     }
+}
+
+fn said_against(command: &mut Command, what: &str) -> anyhow::Result<String> {
+    let output = command.stdout(Stdio::null()).output();
+    let output = output.context("cannot run helm")?;
+    if output.status.success() {
+        bail!("the chart takes {what}");
+    }
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 fn text(command: &mut Command) -> anyhow::Result<String> {

@@ -1,10 +1,11 @@
 //! `cargo xtask chart`: what is installed on a cluster, checked without one.
 //!
 //! The Helm chart is the one source of the operator's manifests. Here it is rendered and looked
-//! through (`rendered`, `roles`), and compared with what is made of it (`copies`); the alerts and
-//! dashboards are given to Prometheus' own tool (`alerts`, `dashboards`) and looked up in the source
-//! and the runbook (`metrics`, `runbook`), and the Tiltfile is evaluated (`tiltfile`). Nothing here needs a cluster: that the chart works on one is what the
-//! end-to-end tests are for.
+//! through (`rendered`, `roles`), given values that it has to refuse (`values`), and compared with
+//! what is made of it (`copies`); the alerts and dashboards are given to Prometheus' own tool
+//! (`alerts`, `dashboards`) and looked up in the source (`metrics`), and the Tiltfile is evaluated
+//! (`tiltfile`). Nothing here needs a cluster: that the chart works on one is what the end-to-end
+//! tests are for.
 
 mod alerts;
 mod copies;
@@ -14,8 +15,8 @@ mod manifest;
 mod metrics;
 mod rendered;
 mod roles;
-mod runbook;
 mod tiltfile;
+mod values;
 
 use clap::Subcommand;
 use sessionstore_fetch::prometheus;
@@ -58,10 +59,10 @@ pub(crate) fn check() -> anyhow::Result<()> {
     copies::check(&helm)?;
     step("manifests");
     rendered::check(&helm)?;
+    values::check(&helm)?;
     step("alerts");
     let known = metrics::Known::read(workspace::root())?;
     alerts::check(&promtool, &known)?;
-    runbook::check()?;
     step("dashboards");
     dashboards::check(&promtool, &known)?;
     step("Tiltfile");

@@ -1,7 +1,7 @@
 //! The Tiltfile, evaluated as Starlark with stubs for what Tilt brings: Tilt itself is in no package
 //! registry that can be used here.
 
-use std::{collections::BTreeMap, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -10,6 +10,11 @@ use sessionstore_fetch::process::works;
 use crate::{process, workspace};
 
 use super::helm::{CHART, Helm, NAME};
+use super::manifest::{self, Manifest, only};
+
+const SAMPLES: &str = "k8s/samples";
+/// The storage classes that the local cluster has.
+const VOLUMES: &str = "xtask/cluster/manifests/volumes.yaml";
 
 /// What a Tiltfile declares, as `xtask/python/tiltfile.py` prints it.
 #[derive(Deserialize)]
@@ -54,18 +59,52 @@ struct PortForward {
 pub(super) fn check(helm: &Helm, python: &Path) -> anyhow::Result<()> {
     let debug = evaluate(python, &[])?;
     check_declared(helm, &debug, "trial")?;
-    let other = evaluate(python, &["release=true", "sample=1-smallest"])?;
-    check_declared(helm, &other, "voice")?;
+    let release = evaluate(python, &["release=true"])?;
     let profile = |declared: &Declared| declared.local["operator-image"].cmd.contains("--debug");
     ensure!(
-        profile(&debug) && !profile(&other),
+        profile(&debug) && !profile(&release),
         "--release does not choose the profile"
     );
-    ensure!(
-        !works(&mut starlark(python, &["sample=4-external"])),
-        "a sample that needs a database elsewhere is taken"
-    );
+    check_samples(helm, python)
+}
+
+/// A sample is taken exactly if the local cluster can have it.
+fn check_samples(helm: &Helm, python: &Path) -> anyhow::Result<()> {
+    let classes = documents(&workspace::root().join(VOLUMES))?;
+    for entry in fs::read_dir(workspace::root().join(SAMPLES))? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let sample = documents(&path)?;
+        let store = only(&sample, "SessionStore").with_context(|| name.to_string())?;
+        let setting = format!("sample={name}");
+        match lacking(store, &classes) {
+            None => {
+                let declared = evaluate(python, &[&setting])?;
+                check_declared(helm, &declared, store.name()).with_context(|| setting)?;
+            }
+            Some(what) => ensure!(
+                !works(&mut starlark(python, &[&setting])),
+                "the sample {name} is taken, which needs {what}"
+            ),
+        }
+    }
     Ok(())
+}
+
+/// What a store needs that the local cluster does not have.
+fn lacking(store: &Manifest, classes: &[Manifest]) -> Option<String> {
+    if store.0.pointer("/spec/mongodb/external").is_some() {
+        return Some("a database elsewhere".to_owned());
+    }
+    let class = store.text("/spec/mongodb/storage/storageClassName");
+    let mut classes = classes.iter().filter(|it| it.kind() == "StorageClass");
+    let is_there = class.is_empty() || classes.any(|it| it.name() == class);
+    (!is_there).then(|| format!("the storage class {class}"))
+}
+
+fn documents(path: &Path) -> anyhow::Result<Vec<Manifest>> {
+    let text = fs::read_to_string(path).with_context(|| format!("no {}", path.display()))?;
+    manifest::read(&text)
 }
 
 fn check_declared(helm: &Helm, declared: &Declared, store: &str) -> anyhow::Result<()> {
@@ -160,7 +199,7 @@ fn check_chart(helm: &Helm, declared: &Declared) -> anyhow::Result<()> {
     let set = chart.set.iter().flat_map(|value| ["--set", value.as_str()]);
     let set: Vec<&str> = set.collect();
     let rendered = helm.render(&set)?;
-    let deployment = super::manifest::only(&rendered, "Deployment")?;
+    let deployment = only(&rendered, "Deployment")?;
     let image = deployment.text("/spec/template/spec/containers/0/image");
     ensure!(
         image.starts_with("localhost/"),
@@ -181,4 +220,27 @@ fn starlark(python: &Path, settings: &[&str]) -> Command {
         .args(["xtask/python/tiltfile.py", "Tiltfile"])
         .args(settings);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn store(mongodb: &Value) -> Manifest {
+        Manifest(json!({"kind": "SessionStore", "spec": {"mongodb": mongodb}}))
+    }
+
+    #[test]
+    fn a_store_with_what_is_not_there_does_not_fit() {
+        let classes = [Manifest(
+            json!({"kind": "StorageClass", "metadata": {"name": "local"}}),
+        )];
+        let lacks = |mongodb: &Value| lacking(&store(mongodb), &classes).is_some();
+        assert!(!lacks(&json!({})));
+        assert!(!lacks(&json!({"storage": {"storageClassName": "local"}})));
+        assert!(lacks(&json!({"storage": {"storageClassName": "fast"}})));
+        assert!(lacks(&json!({"external": {}})));
+    }
 }

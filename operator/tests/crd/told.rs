@@ -1,7 +1,7 @@
-//! Descriptions and messages name the very values that the operator uses.
+//! Descriptions, messages and the full sample tell of the very values and fields that there are.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use serde_json::json;
+use serde_json::{Value, json};
 use sessionstore_operator::{
     crd::SessionStore,
     desired::{Desired, Mongodb},
@@ -9,7 +9,7 @@ use sessionstore_operator::{
     validate::{self, Defaults},
 };
 
-use crate::walk::node;
+use crate::walk::{node, nodes, root};
 
 /// What counts where the spec says nothing.
 fn of_an_empty_spec() -> Desired {
@@ -87,4 +87,23 @@ fn the_least_limit_of_memory_is_told_as_one_that_is_taken() {
     let rules = node("spec.mongodb")["x-kubernetes-validations"].to_string();
     assert!(rules.contains("mongod takes 256Mi for its cache alone"));
     assert!(rules.contains("limits.memory to at least that"));
+}
+
+/// All but what excludes others.
+#[test]
+fn the_full_sample_has_every_field() {
+    let sample = include_str!("../../../k8s/samples/5-full.yaml");
+    let sample: Value = serde_saphyr::from_str(sample).unwrap();
+    let excluded = ["spec.mongodb.external", "spec.api.autoscaling"];
+    let missing: Vec<String> = nodes(&root())
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.starts_with("spec.") && !path.contains(['[', '{']))
+        .filter(|path| !excluded.iter().any(|it| path.starts_with(it)))
+        .filter(|path| {
+            let pointer = format!("/{}", path.replace('.', "/"));
+            sample.pointer(&pointer).is_none()
+        })
+        .collect();
+    assert!(missing.is_empty(), "not in the sample: {missing:?}");
 }

@@ -72,20 +72,22 @@ pub(super) fn check(helm: &Helm) -> anyhow::Result<()> {
     let said = helm.refusal_of("1.31.9")?;
     ensure!(said.contains("kubeVersion"), "{said}");
     helm.render(&["--kube-version", "1.32.0-gke.1"])?;
-    check_schema_has_no_more_than_the_values(workspace::root())
+    check_all_values_are_there(workspace::root())
 }
 
-/// Whatever can be set is in values.yaml, with its comment.
-fn check_schema_has_no_more_than_the_values(root: &Path) -> anyhow::Result<()> {
+/// Whatever can be set is in values.yaml, with its comment, and is tried by the full values.
+fn check_all_values_are_there(root: &Path) -> anyhow::Result<()> {
     let chart = root.join(CHART);
     let schema: Value =
         serde_json::from_str(&fs::read_to_string(chart.join("values.schema.json"))?)?;
-    let values = manifest::read(&fs::read_to_string(chart.join("values.yaml"))?)?.remove(0);
-    let missing = missing(&schema, &values.0, "");
-    ensure!(
-        missing.is_empty(),
-        "values.yaml lacks what its schema has: {missing:?}"
-    );
+    for file in ["values.yaml", "ci/full-values.yaml"] {
+        let values = manifest::read(&fs::read_to_string(chart.join(file))?)?.remove(0);
+        let missing = missing(&schema, &values.0, "");
+        ensure!(
+            missing.is_empty(),
+            "{file} lacks what the schema has: {missing:?}"
+        );
+    }
     Ok(())
 }
 

@@ -254,9 +254,10 @@ mod tests {
         let (begin, sessions) = Workload::Append.preparation("r").remove(1);
         let append = Workload::Append.source("r");
         assert_eq!(sessions, 1_000);
-        let begun: HashSet<String> = (0..sessions).map(|it| path(&begin, it)).collect();
-        let used: HashSet<String> = (0..sessions).map(|it| path(&append, it)).collect();
-        assert_eq!(begun, used);
+        let paths = |source: &Source| -> HashSet<String> {
+            (0..sessions).map(|it| path(source, it)).collect()
+        };
+        assert_eq!(paths(&begin), paths(&append));
         assert_ne!(body(&begin, 7)["eventId"], body(&append, 7)["eventId"]);
     }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
-use sessionstore_cluster::{Cluster, Guardian, Options};
+use sessionstore_cluster::{Cluster, Guardian, KUBERNETES, Options};
 use sessionstore_operator::crd;
 
 use crate::monitors;
@@ -146,9 +146,11 @@ impl Lab {
         self.cluster.adopt(command);
     }
 
-    /// What helm prints.
-    pub(crate) fn helm(&self, args: &[&str]) -> String {
-        output_of(&self.cluster.helm().args(args).output().unwrap()).unwrap()
+    /// What a chart makes for this control plane.
+    pub(crate) fn template(&self, args: &[&str]) -> String {
+        let mut helm = self.cluster.helm();
+        helm.args(["template", "--kube-version", KUBERNETES]);
+        output_of(&helm.args(args).output().unwrap()).unwrap()
     }
 
     /// A client that may do everything.

@@ -135,8 +135,7 @@ async fn the_rules_of_the_chart_are_enough_and_nothing_is_refused() {
     );
     let namespace = place.namespace.clone();
     let watched = format!("watchNamespaces={{{namespace}}}");
-    let manifest = place.lab.helm(&[
-        "template",
+    let manifest = place.lab.template(&[
         "sessionstore-operator",
         chart,
         "--namespace",

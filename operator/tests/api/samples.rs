@@ -71,13 +71,7 @@ async fn the_api_server_takes_the_chart_with_all_sets_of_values() {
     let namespace = ["--namespace", place.namespace.as_str()];
     for values in files("charts/sessionstore-operator/ci") {
         let chart = format!("{ROOT}/charts/sessionstore-operator");
-        let render = [
-            "template",
-            "sessionstore-operator",
-            &chart,
-            "--values",
-            &values,
-        ];
+        let render = ["sessionstore-operator", &chart, "--values", &values];
         let mut render = [&render[..], &namespace].concat();
         let watch = format!("watchNamespaces={{{}}}", watched.namespace);
         if fs::read_to_string(&values)
@@ -87,7 +81,7 @@ async fn the_api_server_takes_the_chart_with_all_sets_of_values() {
             render.extend(["--set", &watch]);
         }
         let file = place.lab.folder().join("chart.yaml");
-        fs::write(&file, place.lab.helm(&render)).unwrap();
+        fs::write(&file, place.lab.template(&render)).unwrap();
         let file = file.display().to_string();
         dry_run(&place.lab, &["--filename", &file]);
     }

@@ -38,8 +38,8 @@ pub fn write_string(out: &mut String, text: &str) {
 
 /// Whether nothing in a text has to be escaped, as nearly always.
 fn is_plain(text: &[u8]) -> bool {
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
     // Without a way out in the middle, a processor looks at many bytes at once.
-    let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
     let has_special = |bytes: &[u8]| bytes.iter().fold(false, |any, byte| any | is_special(byte));
     !text.chunks(64).any(has_special)
 }

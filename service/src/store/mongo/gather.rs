@@ -63,28 +63,24 @@ pub(super) async fn gather(
         return told(wishes, reply, PageSource::Alone);
     };
     let mut reading = pin!(link.read_from(&member, &command, at, deadline));
-    match tokio::time::timeout(link.patience.hedge, reading.as_mut()).await {
-        Ok(reply) => {
-            if let Err(error) = &reply
-                && *error != CallError::TimedOut
-            {
-                tracing::debug!(%error, %member, "a secondary gave no pages");
-                replicas.avoid(&member);
-            }
-            told(wishes, reply, PageSource::Secondary)
-        }
-        Err(_) => {
+    if let Ok(reply) = tokio::time::timeout(link.patience.hedge, reading.as_mut()).await {
+        if let Err(error) = &reply
+            && *error != CallError::TimedOut
+        {
+            tracing::debug!(%error, %member, "a secondary gave no pages");
             replicas.avoid(&member);
-            let mut asking_primary = pin!(link.read(&command, deadline));
-            tokio::select! {
-                reply = reading => match told(wishes, reply, PageSource::Secondary) {
-                    Ok(pages) => Ok(pages),
-                    // The primary is on its way to an answer already.
-                    Err(_) => told(wishes, asking_primary.as_mut().await, PageSource::Slow),
-                },
-                reply = asking_primary.as_mut() => told(wishes, reply, PageSource::Slow),
-            }
         }
+        return told(wishes, reply, PageSource::Secondary);
+    }
+    replicas.avoid(&member);
+    let mut asking_primary = pin!(link.read(&command, deadline));
+    tokio::select! {
+        reply = reading => match told(wishes, reply, PageSource::Secondary) {
+            Ok(pages) => Ok(pages),
+            // The primary is on its way to an answer already.
+            Err(_) => told(wishes, asking_primary.as_mut().await, PageSource::Slow),
+        },
+        reply = asking_primary.as_mut() => told(wishes, reply, PageSource::Slow),
     }
 }
 
@@ -97,10 +93,8 @@ fn told(
         Ok(reply) if !reply.is_cut() => reply
             .documents()
             .and_then(|documents| sorted(wishes, documents)),
-        // Too large to be read together.
-        Ok(_) => return Err(PageSource::Behind),
-        // It has not got so far within the time of a command.
-        Err(CallError::TimedOut) => return Err(PageSource::Behind),
+        // Too large to be read together; or it has not got so far within the time of a command.
+        Ok(_) | Err(CallError::TimedOut) => return Err(PageSource::Behind),
         Err(_) => return Err(PageSource::Failed),
     };
     match pages {

@@ -389,7 +389,9 @@ impl<'a> Wanted<'a> {
         let mut alternatives = RawArrayBuf::new();
         for (session_id, event_ids) in &self.0 {
             let mut ids = RawArrayBuf::new();
-            event_ids.iter().for_each(|id| ids.push(id.as_str()));
+            for id in event_ids {
+                ids.push(id.as_str());
+            }
             count += event_ids.len();
             alternatives.push(rawdoc! {
                 "_id.sessionId": session_id.as_str(), "eventId": {"$in": ids},

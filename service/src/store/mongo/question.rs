@@ -240,7 +240,9 @@ mod tests {
         let a = id("a");
         let question = Question::new(&[&a], &[Some(tail)]);
         let mut answer = Answer::default();
-        rows.iter().for_each(|row| answer.take(row).unwrap());
+        for row in rows {
+            answer.take(row).unwrap();
+        }
         let found: Vec<_> = question.found(answer).collect();
         found.into_iter().find(|(of, _)| *of == a).map(|(_, it)| it)
     }

@@ -160,6 +160,11 @@ impl ReconcileError {
         matches!(self, Self::Apply(ApplyError::Outdated(_)))
     }
 
+    /// Whether nothing is to be done for the members either.
+    fn ends_all(&self) -> bool {
+        self.is_not_leading() || self.is_leaving()
+    }
+
     fn is_not_leading(&self) -> bool {
         self.reason() == "NotLeading"
     }
@@ -330,7 +335,7 @@ impl Context {
                     self.tell_adopted(store, &adopted).await;
                     return Ok(Looked::well(again));
                 };
-                if objects.as_ref().is_err_and(ReconcileError::is_not_leading) {
+                if objects.as_ref().is_err_and(ReconcileError::ends_all) {
                     return objects.map(Looked::well);
                 }
                 // Whatever is in the way of an object, a set that stands needs its steps.

@@ -143,6 +143,10 @@ mod tests {
         ReconcileError::from(ApplyError::Outdated(key)).into()
     }
 
+    fn taken() -> ReconcileError {
+        ApplyError::Taken(Key::new(Kind::Service, "voice-api")).into()
+    }
+
     fn leaving() -> ReconcileError {
         ApplyError::NamespaceTerminating.into()
     }
@@ -193,17 +197,24 @@ mod tests {
     #[test]
     fn an_object_that_cannot_be_applied_is_told_and_the_members_go_on_without_haste() {
         let soon = Some(Duration::from_millis(100));
-        let looked = Looked::of_both(Err(leaving()), Ok(soon)).unwrap();
+        let looked = Looked::of_both(Err(taken()), Ok(soon)).unwrap();
         assert_eq!(looked.again, Some(WHILE_FAILING));
-        assert_eq!(looked.error.unwrap().reason(), "NamespaceTerminating");
-        let looked = Looked::of_both(Err(leaving()), Ok(None)).unwrap();
+        assert_eq!(looked.error.unwrap().reason(), "NameTaken");
+        let looked = Looked::of_both(Err(taken()), Ok(None)).unwrap();
         assert_eq!(looked.again, None);
+    }
+
+    #[test]
+    fn members_are_left_alone_only_by_who_does_not_lead_and_where_all_is_about_to_go() {
+        assert!(leaving().ends_all());
+        assert!(ReconcileError::Act(ActError::NotLeading).ends_all());
+        assert!(!taken().ends_all());
     }
 
     #[test]
     fn who_does_not_lead_any_more_tells_nothing_else() {
         let lost = ReconcileError::Act(ActError::NotLeading);
-        let told = Looked::of_both(Err(leaving()), Err(lost)).unwrap_err();
+        let told = Looked::of_both(Err(taken()), Err(lost)).unwrap_err();
         assert!(told.is_not_leading());
     }
 }

@@ -12,10 +12,15 @@ use std::sync::{Arc, OnceLock};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
-use sessionstore_cluster::{Cluster, Guardian, Options};
+use sessionstore_cluster::{Cluster, Guardian, KUBERNETES, Options};
 use sessionstore_operator::crd;
 
 use crate::monitors;
+
+const CHART: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../charts/sessionstore-operator"
+);
 
 /// A control plane in a folder of its own.
 pub(crate) struct Lab {
@@ -146,9 +151,13 @@ impl Lab {
         self.cluster.adopt(command);
     }
 
-    /// What helm prints.
-    pub(crate) fn helm(&self, args: &[&str]) -> String {
-        output_of(&self.cluster.helm().args(args).output().unwrap()).unwrap()
+    /// What helm makes of the chart for this Kubernetes.
+    pub(crate) fn chart(&self, args: &[&str]) -> String {
+        let mut helm = self.cluster.helm();
+        helm.args(["template", "sessionstore-operator", CHART])
+            .args(["--kube-version", KUBERNETES])
+            .args(args);
+        output_of(&helm.output().unwrap()).unwrap()
     }
 
     /// A client that may do everything.

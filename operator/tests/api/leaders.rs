@@ -101,16 +101,9 @@ async fn another_operator_goes_on_when_the_leader_ends_or_dies_and_never_do_two_
 #[tokio::test]
 async fn the_rules_of_the_chart_are_enough_and_nothing_is_refused() {
     let place = Place::new("ruled").await;
-    let chart = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../charts/sessionstore-operator"
-    );
     let namespace = place.namespace.clone();
     let watched = format!("watchNamespaces={{{namespace}}}");
-    let manifest = place.lab.helm(&[
-        "template",
-        "sessionstore-operator",
-        chart,
+    let manifest = place.lab.chart(&[
         "--namespace",
         &namespace,
         "--set",

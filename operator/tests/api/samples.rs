@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::lab::Lab;
-use crate::place::Place;
+use crate::place::{Place, eventually};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -66,19 +66,19 @@ async fn the_api_server_takes_every_sample_as_it_stands() {
 async fn the_api_server_takes_the_chart_with_all_sets_of_values() {
     let place = Place::new("charts").await;
     place.lab.require_restricted(&place.namespace);
+    // Where a control plane has just begun, its controllers come later than its API.
+    let account = ["--namespace", &place.namespace, "get", "serviceaccount"];
+    let account = [&account[..], &["default"]].concat();
+    eventually("pods have a service account", async || {
+        let found = place.lab.run_kubectl(&account);
+        found.status.success().then_some(())
+    })
+    .await;
     // Roles go where SessionStores are looked after.
     let watched = Place::new("chart-watched").await;
     let namespace = ["--namespace", place.namespace.as_str()];
     for values in files("charts/sessionstore-operator/ci") {
-        let chart = format!("{ROOT}/charts/sessionstore-operator");
-        let render = [
-            "template",
-            "sessionstore-operator",
-            &chart,
-            "--values",
-            &values,
-        ];
-        let mut render = [&render[..], &namespace].concat();
+        let mut render = [&["--values", values.as_str()][..], &namespace].concat();
         let watch = format!("watchNamespaces={{{}}}", watched.namespace);
         if fs::read_to_string(&values)
             .unwrap()
@@ -87,7 +87,7 @@ async fn the_api_server_takes_the_chart_with_all_sets_of_values() {
             render.extend(["--set", &watch]);
         }
         let file = place.lab.folder().join("chart.yaml");
-        fs::write(&file, place.lab.helm(&render)).unwrap();
+        fs::write(&file, place.lab.chart(&render)).unwrap();
         let file = file.display().to_string();
         dry_run(&place.lab, &["--filename", &file]);
     }

@@ -51,7 +51,7 @@ pub use guardian::Guardian;
 pub use image::{Image, Loaded};
 pub use node::Node;
 pub use options::Options;
-pub use programs::client_tools;
+pub use programs::{KUBERNETES, client_tools};
 pub use status::{NodeStatus, PartStatus, Status};
 
 /// Bytes as lower-case hexadecimal digits.

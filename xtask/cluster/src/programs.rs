@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::{ClusterError, part};
 
 /// The release of Kubernetes; as in `go/go.mod`.
-pub(crate) const KUBERNETES: &str = "1.34.4";
+pub const KUBERNETES: &str = "1.34.4";
 
 /// The Go module with the sources and pins.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/go");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::lab::Lab;
-use crate::place::Place;
+use crate::place::{Place, eventually};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -66,6 +66,14 @@ async fn the_api_server_takes_every_sample_as_it_stands() {
 async fn the_api_server_takes_the_chart_with_all_sets_of_values() {
     let place = Place::new("charts").await;
     place.lab.require_restricted(&place.namespace);
+    // Where a control plane has just begun, its controllers come later than its API.
+    let account = ["--namespace", &place.namespace, "get", "serviceaccount"];
+    let account = [&account[..], &["default"]].concat();
+    eventually("pods have a service account", async || {
+        let found = place.lab.run_kubectl(&account);
+        found.status.success().then_some(())
+    })
+    .await;
     // Roles go where SessionStores are looked after.
     let watched = Place::new("chart-watched").await;
     let namespace = ["--namespace", place.namespace.as_str()];

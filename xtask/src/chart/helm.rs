@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use sessionstore_cluster::KUBERNETES;
 
 use crate::{process, workspace};
 
@@ -16,9 +17,6 @@ use super::manifest::{self, Manifest};
 pub(super) const NAME: &str = "sessionstore-operator";
 /// The chart, below the root.
 pub(super) const CHART: &str = "charts/sessionstore-operator";
-/// The Kubernetes that helm is told to render for: without a cluster it would ask itself, and one that
-/// was compiled from its module does not know.
-const KUBERNETES: &str = "1.34.0";
 
 /// The commands `helm` and `kubectl`, neither of which gets to a cluster here.
 pub(super) struct Helm {
@@ -70,6 +68,8 @@ impl Helm {
         manifest::read(&text(self.command("kubectl").args(["kustomize", folder]))?)
     }
 
+    /// Without a cluster helm would render for the Kubernetes that it was compiled with, and one that was
+    /// compiled from its module does not know that.
     fn templating(&self, kubernetes: &str) -> Command {
         let mut command = self.command("helm");
         command.args(["template", NAME, CHART, "--kube-version", kubernetes]);

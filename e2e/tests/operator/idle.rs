@@ -43,14 +43,14 @@ async fn ten_idle_stores_cost_leases_and_watches_alone() {
     let (leases, others): (Vec<_>, Vec<_>) =
         requests.iter().partition(|it| it.resource == "leases");
     let (watches, calls): (Vec<_>, Vec<_>) = others.into_iter().partition(|it| it.verb == "watch");
-    let watched: BTreeSet<&str> = watches.iter().map(|it| it.resource.as_str()).collect();
+    let begun_anew: BTreeSet<&str> = watches.iter().map(|it| it.resource.as_str()).collect();
     eprintln!(
         "idle for {:?}: {} requests about the Lease, {} watches begun anew ({}), {} others; the \
          leader has {} KiB",
         idle_time(),
         leases.len(),
         watches.len(),
-        watched.iter().copied().collect::<Vec<_>>().join(", "),
+        begun_anew.iter().copied().collect::<Vec<_>>().join(", "),
         calls.len(),
         operator::resident_kib().await,
     );
@@ -64,7 +64,7 @@ async fn ten_idle_stores_cost_leases_and_watches_alone() {
         "secrets",
     ] {
         assert!(
-            watched.contains(resource),
+            begun_anew.contains(resource),
             "no watch of {resource} has ended"
         );
     }

@@ -59,7 +59,7 @@ async fn the_status_that_it_writes_brings_on_no_look() {
     })
     .await;
     tokio::time::sleep(QUIET).await;
-    assert_eq!(operator.looks(), before + 1.0);
+    assert!((operator.looks() - before - 1.0).abs() < 0.5);
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn what_is_reported_of_an_object_and_never_read_brings_on_no_look() {
         assert!(is_reported, "{kind:?}");
     }
     tokio::time::sleep(QUIET).await;
-    assert_eq!(operator.looks(), before);
+    assert!((operator.looks() - before).abs() < 0.5);
 }
 
 #[tokio::test]

@@ -17,11 +17,6 @@ use sessionstore_operator::crd;
 
 use crate::monitors;
 
-const CHART: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../charts/sessionstore-operator"
-);
-
 /// A control plane in a folder of its own.
 pub(crate) struct Lab {
     cluster: Cluster,

@@ -129,6 +129,10 @@ async fn a_new_leader_asks_for_the_newest_version_of_each_store_once_before_it_w
 #[tokio::test]
 async fn the_rules_of_the_chart_are_enough_and_nothing_is_refused() {
     let place = Place::new("ruled").await;
+    let chart = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../charts/sessionstore-operator"
+    );
     let namespace = place.namespace.clone();
     let watched = format!("watchNamespaces={{{namespace}}}");
     let manifest = place.lab.template(&[

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::desired::Ordinal;
 use super::next::Action;
-use super::observed::{Observed, OpTime, View};
+use super::observed::{Answer, Observed, OpTime, View};
 use super::picture::{Picture, Standing, is_doomed, is_permitted};
 
 /// A member of our own set that is stuck or has lost its claim, and whose data may go.
@@ -47,7 +47,8 @@ pub(super) fn is_safe(picture: &Picture<'_>, victim: Ordinal) -> bool {
     let Some((primary, view)) = picture.primary.filter(|(it, _)| *it != victim) else {
         return false;
     };
-    if picture.is_outrun() {
+    let mut all = 0..picture.observed.members.len();
+    if picture.is_outrun() || all.any(|it| is_unaware(picture, it)) {
         return false;
     }
     let acknowledged = acknowledged_at_most(picture, view);
@@ -58,6 +59,20 @@ pub(super) fn is_safe(picture: &Picture<'_>, victim: Ordinal) -> bool {
     let others = picture.configured().filter(|it| *it != victim);
     let having = others.filter(|it| has_all(it) && picture.has_vote(*it));
     view.voters.saturating_sub(having.count()) <= view.voters / 2
+}
+
+/// Whether a member that was removed, and runs, has not said that it knows. By the configuration that
+/// it has, the vote of an empty member counts for it, whatever it lacks itself: a member with data
+/// knows the newer configuration and refuses. One that is being ended on a lost node is not waited
+/// for: that may never come back, and when it does, the pod ends.
+fn is_unaware(picture: &Picture<'_>, ordinal: Ordinal) -> bool {
+    let member = &picture.observed.members[ordinal];
+    let runs = match &member.pod {
+        Some(pod) => !(pod.leaving && pod.node.as_ref().is_some_and(|it| it.lost)),
+        None => ordinal < picture.observed.replicas,
+    };
+    let knows = matches!(member.answer, Answer::Removed(_) | Answer::NotInitiated);
+    !picture.is_configured(ordinal) && runs && member.volume.is_some() && !knows
 }
 
 /// Nothing beyond this has been acknowledged. A primary knows how far a majority is once it has

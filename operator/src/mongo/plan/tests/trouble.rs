@@ -62,6 +62,19 @@ fn nothing_is_wiped_while_the_primary_was_asked_before_its_last_change() {
 }
 
 #[test]
+fn nothing_is_wiped_while_a_removed_member_may_not_know_that_it_was() {
+    let mut scene = Scene::growing(3, 4);
+    scene.desired.members = 3;
+    stale(&mut scene, 2);
+    scene.permit(2);
+    let silent = Answer::Unreachable("cut off".to_owned());
+    scene.answer(3, silent);
+    assert_eq!(scene.reason(), "TooStale");
+    scene.answer(3, Answer::Removed(None));
+    assert!(resyncs(&scene, 2));
+}
+
+#[test]
 fn with_half_of_the_members_stale_the_one_that_is_not_needed_is_named() {
     let mut scene = Scene::healthy(3);
     stale(&mut scene, 1);

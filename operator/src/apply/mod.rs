@@ -9,6 +9,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use kube::api::{
     Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective,
@@ -189,11 +190,8 @@ impl<'a> Applier<'a> {
         let Some(found) = found else {
             return Ok(None);
         };
-        match relation(&found.metadata, self.owner) {
-            Relation::Own => Ok(found.metadata.uid),
-            Relation::Earlier => Err(ApplyError::Earlier(Key::of(object))),
-            Relation::Foreign => Err(ApplyError::Taken(Key::of(object))),
-        }
+        own(&found.metadata, self.owner, Key::of(object))?;
+        Ok(found.metadata.uid)
     }
 
     async fn apply(
@@ -302,6 +300,18 @@ impl<'a> Applier<'a> {
     fn api(&self, kind: Kind) -> Api<DynamicObject> {
         let resource = kind.resource();
         Api::namespaced_with(self.client.clone(), &self.owner.namespace, &resource)
+    }
+}
+
+/// Refuses what by the name of an object of the owner's is not the owner's own.
+///
+/// # Errors
+/// It is somebody else's, or that of an earlier `SessionStore` of this name.
+pub fn own(metadata: &ObjectMeta, owner: &Owner, key: Key) -> Result<(), ApplyError> {
+    match relation(metadata, owner) {
+        Relation::Own => Ok(()),
+        Relation::Earlier => Err(ApplyError::Earlier(key)),
+        Relation::Foreign => Err(ApplyError::Taken(key)),
     }
 }
 

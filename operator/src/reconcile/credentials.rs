@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 
-use crate::apply::{ApplyError, Key, Relation, relation};
+use crate::apply::{ApplyError, Key, own};
 use crate::build::Credentials;
 use crate::dereference::{DereferenceError, World};
 use crate::desired::Owner;
@@ -71,12 +71,8 @@ fn missing(owner: &Owner, secrets: &[Secret]) -> Vec<String> {
 
 /// A Secret that was out of sight, if it is ours.
 fn adopted(owner: &Owner, name: &str, found: Secret) -> Result<Secret, ApplyError> {
-    let key = || Key::new(Kind::Secret, name);
-    match relation(&found.metadata, owner) {
-        Relation::Own => Ok(found),
-        Relation::Earlier => Err(ApplyError::Earlier(key())),
-        Relation::Foreign => Err(ApplyError::Taken(key())),
-    }
+    own(&found.metadata, owner, Key::new(Kind::Secret, name))?;
+    Ok(found)
 }
 
 #[cfg(test)]

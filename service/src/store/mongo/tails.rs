@@ -11,7 +11,7 @@ use lru::LruCache;
 use crate::domain::SessionId;
 
 /// Sessions that are remembered, the last used ones: some 100 bytes each.
-const SESSIONS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+const SESSIONS: usize = 10_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ pub(super) struct Tails(Mutex<LruCache<SessionId, u64>>);
 
 impl Tails {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(LruCache::new(SESSIONS)))
+        let sessions = NonZeroUsize::new(SESSIONS).unwrap_or(NonZeroUsize::MIN);
+        Self(Mutex::new(LruCache::new(sessions)))
     }
 
     /// What is remembered of these sessions: the place of the last record that was seen, 0 in a

@@ -3,7 +3,7 @@
 //! One process has the folder, one writer at a time arbitrates, one journal sync makes a batch
 //! durable, and readers see what is durable. This file is the table of contents: reads that touch
 //! a few rows run where they are asked for, everything that may block on the disk runs on a thread
-//! for that.
+//! for that, and what is written all the time on one of its own.
 //!
 //! `engine` holds the database and opens it again after a failure; `folder` and `journals` decide
 //! whether it may be opened; `tables` and `view` are its keyspaces, written and read; `keys` and
@@ -24,6 +24,7 @@ mod settings;
 mod tables;
 mod tails;
 mod view;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -46,13 +47,20 @@ use crate::store::{
 use codec::Standing;
 use engine::Engine;
 use view::View;
+use writer::Writer;
 
 pub use error::OpenError;
 pub use settings::{Memtables, Settings};
 
 /// A store in a folder of this machine.
 #[derive(Clone)]
-pub struct EmbeddedStore(Arc<Engine>);
+pub struct EmbeddedStore(Arc<Inner>);
+
+struct Inner {
+    /// Before the engine, which is closed when nothing is being written any more.
+    writer: Writer,
+    engine: Arc<Engine>,
+}
 
 impl EmbeddedStore {
     /// Opens the data folder; makes it if it is not there.
@@ -60,7 +68,16 @@ impl EmbeddedStore {
     /// # Errors
     /// See [`OpenError`]: one line each, for the operator.
     pub fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
-        Engine::open(path, settings).map(Self)
+        let engine = Engine::open(path, settings)?;
+        let writer = Writer::start(Arc::clone(&engine)).map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self(Arc::new(Inner { writer, engine })))
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
     }
 
     /// Runs work that may block on a thread that may. It runs to its end, whoever waits for it.
@@ -68,7 +85,7 @@ impl EmbeddedStore {
         &self,
         work: impl FnOnce(&Arc<Engine>) -> T + Send + 'static,
     ) -> T {
-        let engine = Arc::clone(&self.0);
+        let engine = Arc::clone(&self.0.engine);
         match tokio::task::spawn_blocking(move || work(&engine)).await {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
@@ -83,12 +100,16 @@ impl EmbeddedStore {
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn create(&self, sessions: Vec<NewSession>) -> Vec<CreateOutcome> {
-        self.blocking(move |engine| sessions::create(engine, &sessions))
+        self.0
+            .writer
+            .run(move |engine| sessions::create(engine, &sessions))
             .await
     }
 
     async fn commit(&self, records: Arc<[Record]>) -> Vec<CommitOutcome> {
-        self.blocking(move |engine| commit::commit(engine, &records))
+        self.0
+            .writer
+            .run(move |engine| commit::commit(engine, &records))
             .await
     }
 
@@ -100,13 +121,13 @@ impl Store for EmbeddedStore {
     }
 
     async fn session(&self, id: &SessionId, _: Consistency) -> Result<Session, ReadError> {
-        self.0
+        self.engine()
             .read_log(id, |view, warm| Ok(view.session(id, warm)?.0))
     }
 
     async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
         if page::is_short(query) {
-            return events(&self.0, id, query);
+            return events(self.engine(), id, query);
         }
         let (id, query) = (id.clone(), query.clone());
         self.blocking(move |engine| events(engine, &id, &query))
@@ -119,7 +140,7 @@ impl Store for EmbeddedStore {
         query: &PageQuery,
     ) -> Result<(Session, EventPage), ReadError> {
         if page::is_short(query) {
-            return session_with_events(&self.0, id, query);
+            return session_with_events(self.engine(), id, query);
         }
         let (id, query) = (id.clone(), query.clone());
         self.blocking(move |engine| session_with_events(engine, &id, &query))
@@ -132,7 +153,7 @@ impl Store for EmbeddedStore {
         event_id: &EventId,
         _: Consistency,
     ) -> Result<Option<Event>, ReadError> {
-        self.0.read(|view| match view.standing(id)? {
+        self.engine().read(|view| match view.standing(id)? {
             None => Err(ReadError::Absent),
             Some(Standing::Erased) => Err(ReadError::Erased),
             Some(Standing::Open(session) | Standing::Closed(session, _)) => {
@@ -165,7 +186,7 @@ impl Store for EmbeddedStore {
     }
 
     fn health(&self) -> Health {
-        self.0.health().into()
+        self.engine().health().into()
     }
 }
 

@@ -254,7 +254,7 @@ fn watch_growth(look: impl Fn(&Engine, &[SessionId; 2]) -> u64 + Send + 'static)
     const EVENTS: u64 = 300;
     let fixture = Fixture::new();
     let ids = [fixture.create("a"), fixture.create("b")];
-    let engine = Arc::clone(&fixture.store().0);
+    let engine = Arc::clone(&fixture.store().0.engine);
     let reader = {
         let (engine, ids) = (Arc::clone(&engine), ids.clone());
         std::thread::spawn(move || while look(&engine, &ids) < EVENTS {})

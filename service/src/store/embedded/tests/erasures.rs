@@ -58,7 +58,7 @@ fn assert_purged(fixture: &Fixture, id: &SessionId) {
         assert!(!view.has_event(tombstone.number, &event_id)?);
         Ok::<_, StoreError>(())
     };
-    fixture.store().0.read(check).unwrap();
+    fixture.store().0.engine.read(check).unwrap();
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn after_a_merge_nothing_of_an_erased_session_is_on_the_disk() {
     let mut fixture = Fixture::new();
     let ids = sessions(&fixture, true);
     let tables = fixture.folder.path().join("store/keyspaces");
-    let engine = &fixture.store().0;
+    let engine = &fixture.store().0.engine;
     engine.flush().unwrap();
     assert!(files_with(&tables, b"secret 777") > 0);
 
@@ -126,7 +126,7 @@ fn an_erasure_interrupted_after_any_step_is_finished_by_the_next_start() {
         let mut fixture = Fixture::new();
         let ids = sessions(&fixture, steps % 2 == 0);
         let id = &ids[1];
-        let engine = &fixture.store().0;
+        let engine = &fixture.store().0.engine;
         let erasure = engine.write(|write| erase::put_tombstone(write, id, at(0)));
         assert_eq!(erasure, Ok(Erasure::Pending));
         let mut from = Seq::FIRST;
@@ -149,12 +149,12 @@ fn an_erasure_interrupted_after_any_step_is_finished_by_the_next_start() {
 fn a_start_finishes_what_is_pending_by_itself() {
     let mut fixture = Fixture::new();
     let ids = sessions(&fixture, false);
-    let engine = &fixture.store().0;
+    let engine = &fixture.store().0.engine;
     engine
         .write(|write| erase::put_tombstone(write, &ids[1], at(0)))
         .unwrap();
     fixture.reopen();
-    let engine = &fixture.store().0;
+    let engine = &fixture.store().0.engine;
     let is_pending = |view: &View<'_>| Ok::<_, StoreError>(!view.pending_purges()?.is_empty());
     while engine.read(is_pending).unwrap() {
         std::thread::yield_now();

@@ -115,7 +115,7 @@ fn a_walk_yields_every_session_that_passes_once_newest_first() {
         let fixture = Fixture::new();
         let sessions = make(&fixture, &shapes);
         if is_flushed {
-            fixture.store().0.flush().unwrap();
+            fixture.store().0.engine.flush().unwrap();
         }
         for (filter, limit) in filters {
             let walked = walk(&fixture, &filter, limit);

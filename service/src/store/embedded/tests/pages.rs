@@ -151,7 +151,7 @@ fn a_walk_yields_every_event_that_passes_once_and_in_order() {
             fixture.commit(vec![terminal(&id, events.len() as u64 + 1)]);
         }
         if is_flushed {
-            fixture.store().0.flush().unwrap();
+            fixture.store().0.engine.flush().unwrap();
         }
         for query in queries {
             prop_assert_eq!(walk(&fixture, &id, &query), model(&events, &query), "{:?}", query);

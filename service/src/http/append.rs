@@ -27,7 +27,7 @@ impl FromRequest<Arc<Api>> for AppendRequest {
         })?;
         let limit = api.limits.body_bytes;
         unread
-            .body(api, Accepted::Json, limit, |session_id, body| {
+            .queued_body(api, Accepted::Json, limit, |session_id, body| {
                 let context = Context::of(api);
                 new_event::of_session(body, Base::Root, &session_id, context).map(Self)
             })

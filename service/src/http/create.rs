@@ -25,7 +25,7 @@ impl FromRequest<Arc<Api>> for CreateRequest {
         let unread = parameters(request, |parts| no_query(parts, |_| Some(())))?;
         let limit = api.limits.body_bytes;
         unread
-            .body(api, Accepted::Json, limit, |(), body| read(api, body))
+            .queued_body(api, Accepted::Json, limit, |(), body| read(api, body))
             .await
     }
 }

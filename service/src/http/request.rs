@@ -53,7 +53,24 @@ impl<P> Unread<P> {
         read(self.parameters, value)
     }
 
-    /// The same, where there need not be a body at all.
+    /// The same, of a request that has to wait in a queue: where that has no room, nothing but this
+    /// is said of it. Most of what a refusal costs otherwise is to judge its body.
+    pub(super) async fn queued_body<T>(
+        self,
+        api: &Api,
+        accepted: Accepted,
+        limit: usize,
+        read: impl FnOnce(P, json::Value<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let bytes = bytes(api, &self.parts, self.body, accepted, limit).await?;
+        if !api.log.has_room() {
+            return Err(Problem::Overloaded);
+        }
+        let value = json::check(&bytes).map_err(Problem::BadJson)?;
+        read(self.parameters, value)
+    }
+
+    /// Like [`Self::body`], where there need not be a body at all.
     pub(super) async fn optional_body<T>(
         self,
         api: &Api,

@@ -84,6 +84,12 @@ impl Log {
         }
     }
 
+    /// Whether the queue of appends, closings and creations takes more. A hint, for those who would
+    /// work for nothing before they are refused.
+    pub fn has_room(&self) -> bool {
+        self.shell.has_room()
+    }
+
     /// Creates a session, or returns the one that has this id.
     ///
     /// # Errors

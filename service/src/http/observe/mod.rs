@@ -6,6 +6,7 @@
 
 mod line;
 mod metrics;
+mod overload;
 mod request_id;
 mod span;
 
@@ -28,6 +29,7 @@ use crate::http::problem::Problem;
 pub use metrics::HttpMetrics;
 
 use line::Line;
+use overload::Overload;
 use span::{RequestSpan, TraceParent};
 
 /// Who observes. Cheap to clone.
@@ -37,12 +39,17 @@ pub struct Observer(Arc<Tools>);
 struct Tools {
     metrics: HttpMetrics,
     tracer: Option<SdkTracer>,
+    overload: Overload,
 }
 
 impl Observer {
     /// An observer that makes spans only if it has a tracer.
     pub fn new(metrics: HttpMetrics, tracer: Option<SdkTracer>) -> Self {
-        Self(Arc::new(Tools { metrics, tracer }))
+        Self(Arc::new(Tools {
+            metrics,
+            tracer,
+            overload: Overload::default(),
+        }))
     }
 
     /// `router`, with everything that it answers observed.
@@ -56,7 +63,11 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let Tools { metrics, tracer } = &*observer.0;
+    let Tools {
+        metrics,
+        tracer,
+        overload,
+    } = &*observer.0;
     let _active = metrics.enter();
     let request_id = RequestId::of(request.headers());
     let trace_parent = TraceParent::of(request.headers());
@@ -88,7 +99,15 @@ async fn observe(State(observer): State<Observer>, mut request: Request, next: N
         problem: problem.as_ref(),
         request_id: &request_id,
     };
-    if line.is_wanted() {
+    if problem == Some(Problem::Overloaded) {
+        if let Some(refused) = overload.refused(started) {
+            tracing::warn!(
+                target: "sessionstore::request",
+                refused,
+                "overloaded: requests are refused, see the queue's depth"
+            );
+        }
+    } else if line.is_wanted() {
         let trace_id = match &span {
             Some(span) => Some(span.trace_id()),
             None => trace_parent.trace_id(),

@@ -108,6 +108,7 @@ fn routes() -> Router {
             "/away",
             get(async || Problem::Unavailable(StoreError::Damaged("block 7".to_owned()))),
         )
+        .route("/full", get(async || Problem::Overloaded))
         .route("/panic", get(panics))
         .fallback(async || Problem::RouteNotFound)
 }
@@ -278,6 +279,27 @@ async fn what_the_server_could_not_do_is_a_warning_with_its_cause() {
     assert!(detail.contains("block 7"), "{detail}");
     assert_eq!(lines[0]["fields"].get("trace_id"), None);
     assert_eq!(lines[1]["level"], "ERROR");
+}
+
+#[tokio::test]
+async fn refusals_under_overload_are_one_line_together_but_each_is_counted() {
+    let lines = Lines::follow(Level::INFO);
+    let world = World::new(routes(), None);
+    for _ in 0..5 {
+        let answer = world.call(request("/full")).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let lines = lines.all();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(lines[0]["fields"]["refused"], 1);
+    let counted = world.metrics("duration_seconds_count");
+    assert!(
+        counted
+            .iter()
+            .any(|it| it.contains("503") && it.ends_with(" 5")),
+        "{counted:?}"
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod bodies;
 mod documentation;
 mod fake;
 mod fuzz;
+mod overload;
 mod pages;
 mod routes;
 mod sessions;
@@ -59,10 +60,14 @@ impl Server {
     }
 
     fn with(limits: Limits, timing: Timing) -> Self {
+        Self::over(limits, timing, Settings::default())
+    }
+
+    fn over(limits: Limits, timing: Timing, settings: Settings) -> Self {
         let metrics = prometheus::Registry::new();
         let store = Arc::new(FakeStore::default());
         let log_metrics = LogMetrics::register(&metrics).unwrap();
-        let log = Log::new(store.clone(), Settings::default(), log_metrics);
+        let log = Log::new(store.clone(), settings, log_metrics);
         let stopping = CancellationToken::new();
         let api = Api::new(
             log.clone(),

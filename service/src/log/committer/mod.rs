@@ -264,6 +264,11 @@ impl Committer {
         self.queued
     }
 
+    /// Whether the queue takes another request, if that is not too large for it.
+    pub fn has_room(&self) -> bool {
+        self.queued < self.settings.queue_items && self.queued_bytes < self.settings.queue_bytes
+    }
+
     /// Sessions whose tail is known or being worked on.
     pub fn lane_count(&self) -> usize {
         self.lanes.len() + self.warm.len()

@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(super) struct Shell {
     metrics: LogMetrics,
     started: Instant,
     state: Mutex<State>,
+    /// Whether the committer had room when it was last asked.
+    has_room: AtomicBool,
     /// The next tick has moved closer.
     rearm: Arc<Notify>,
     /// The committer has become idle.
@@ -54,6 +57,7 @@ impl Shell {
                 next_ticket: 0,
                 armed: None,
             }),
+            has_room: AtomicBool::new(true),
             rearm: Arc::default(),
             idle: Notify::new(),
         });
@@ -82,6 +86,11 @@ impl Shell {
             answers.push(receiver.await.unwrap_or(LOST));
         }
         answers
+    }
+
+    /// Whether a request that is handed in now would probably be taken.
+    pub(super) fn has_room(&self) -> bool {
+        self.has_room.load(Ordering::Relaxed)
     }
 
     /// Waits until nothing is queued or in flight.
@@ -144,6 +153,8 @@ impl Shell {
                 state.armed = Some(next);
                 self.rearm.notify_one();
             }
+            let has_room = state.committer.has_room();
+            self.has_room.store(has_room, Ordering::Relaxed);
             self.metrics
                 .queue_depth
                 .set(gauge(state.committer.queue_depth()));

@@ -1,0 +1,43 @@
+//! What is refused when the queue of writes is full.
+
+use super::*;
+
+/// A server with room for one write, which waits in vain.
+async fn full_server() -> Server {
+    let settings = Settings {
+        queue_items: 1,
+        ..Settings::default()
+    };
+    let server = Server::over(Limits::default(), Timing::default(), settings);
+    server.store.set_down(true);
+    let body = json!({"sessionId": "waits", "language": "en"});
+    let waiting = request("POST", "/v1/sessions")
+        .header("content-type", "application/json")
+        .body(body.to_string().into())
+        .unwrap();
+    tokio::spawn(server.router.clone().oneshot(waiting));
+    while server.log.has_room() {
+        tokio::task::yield_now().await;
+    }
+    server
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_refuses_before_a_body_is_judged_and_says_when_to_come_back() {
+    let server = full_server().await;
+    for path in ["/v1/sessions", "/v1/sessions/s/events"] {
+        let refused = server.post(path, "no JSON").await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(refused.headers["retry-after"], "1");
+        assert!(refused.body.contains("overloaded"), "{}", refused.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_no_place_in_the_queue_is_judged_as_always() {
+    let server = full_server().await;
+    let patched = server.patch("/v1/sessions/s", "no JSON").await;
+    assert_eq!(patched.status, StatusCode::BAD_REQUEST);
+    let unknown = server.get("/v1/nothing").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let server = cargo::build_release()?;
+    let server = cargo::build_bench()?;
     // It finds the service beside itself. Files that it is told of are where the caller is.
     let mut command = Command::new(server.with_file_name("sessionstore-bench"));
     process::run(command.args(&args.options))

@@ -44,7 +44,23 @@ pub(crate) fn build_programs() -> anyhow::Result<PathBuf> {
     build("sessionstore", ["build", "--workspace", "--bins"])
 }
 
-/// The same with the release profile.
+/// Builds the service and the load generator for release, and returns the binary of the former. These
+/// two alone: the operator's dependencies would take longer than a short run of the benchmark.
+pub(crate) fn build_bench() -> anyhow::Result<PathBuf> {
+    build(
+        "sessionstore",
+        [
+            "build",
+            "--release",
+            "--package",
+            "sessionstore-service",
+            "--package",
+            "sessionstore-bench",
+        ],
+    )
+}
+
+/// Builds all programs of the workspace with the release profile.
 pub(crate) fn build_release() -> anyhow::Result<PathBuf> {
     build(
         "sessionstore",

@@ -18,11 +18,11 @@ const FACTOR: f64 = 3.0;
 
 /// Connections that offer the load. A request that is accepted keeps one busy while it waits in
 /// the queue, so there have to be more than that has room for.
-const CONNECTIONS: usize = 2_048;
+const CONNECTIONS: usize = 768;
 
 /// What the service is started with: over HTTP/1.1 its queue is reached only if it has less room
 /// than there are connections. The default is 10,000, and so is that of connections.
-const QUEUE_ITEMS: &str = "1000";
+const QUEUE_ITEMS: &str = "500";
 
 /// Connections of the closed loop that finds the capacity.
 const CAPACITY_CONNECTIONS: usize = 256;

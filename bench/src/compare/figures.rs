@@ -84,8 +84,13 @@ fn overload(it: &Overload) -> Vec<Figure> {
     let mut figures = Figures(format!("{} overload", it.backend), Vec::new());
     figures.add("goodput/s", it.goodput, More);
     figures.add("× capacity", it.ratio, More);
-    figures.add("accepted p99 µs", single(it.accepted_micros.p99), Less);
-    figures.add("refused p99 µs", single(it.refused_micros.p99), Less);
+    figures.add(
+        "accepted p99 µs",
+        single(it.accepted_from_sent_micros.p99),
+        Less,
+    );
+    let refused = it.refused_from_sent_micros.p99;
+    figures.add("refused p99 µs", single(refused), Less);
     figures.memory(it.memory.as_ref());
     figures.1
 }

@@ -18,9 +18,15 @@ use crate::{
 
 const RATIO: &str = " ×";
 
-/// Without a refusal there was no overload, and nothing to tell of it.
+/// From when they were sent: what the generator was late, with no core left for it, is not the
+/// service's. Without a refusal there was no overload, and nothing to tell of it.
 fn refused_p99(overload: &results::Overload) -> Option<f64> {
-    (overload.refused > 0).then(|| overload.refused_micros.p99 / 1e3)
+    (overload.refused > 0).then(|| overload.refused_from_sent_micros.p99 / 1e3)
+}
+
+/// From when they were sent.
+fn accepted_p99(overload: &results::Overload) -> Option<f64> {
+    Some(overload.accepted_from_sent_micros.p99 / 1e3)
 }
 
 /// All goals, in the order in which they are shown.
@@ -160,10 +166,10 @@ pub(crate) const GOALS: &[Goal] = &[
         bound: AtMost(50.0),
         unit: " ms",
     },
-    // "Bounded": a queue of 1,000 is worked off in a second even at a thousand a second.
+    // "Bounded": a queue of 500 is worked off in a second even at 500 a second.
     Goal {
         what: "overload 3 ×, MongoDB: accepted, p99",
-        measure: Overload(Mongodb, |it| Some(it.accepted_micros.p99 / 1e3)),
+        measure: Overload(Mongodb, accepted_p99),
         bound: AtMost(1_000.0),
         unit: " ms",
     },
@@ -181,7 +187,7 @@ pub(crate) const GOALS: &[Goal] = &[
     },
     Goal {
         what: "overload 3 ×, embedded: accepted, p99",
-        measure: Overload(Embedded, |it| Some(it.accepted_micros.p99 / 1e3)),
+        measure: Overload(Embedded, accepted_p99),
         bound: AtMost(1_000.0),
         unit: " ms",
     },

@@ -37,8 +37,9 @@ pub(crate) struct Bench<'a> {
     pub(crate) run: String,
 }
 
-/// Connections that prepare a store: enough for large commits.
-const PREPARING: usize = 64;
+/// Connections that prepare a store: enough for large commits, and few enough that what the service
+/// needed for them is not what its memory is measured by later.
+const PREPARING: usize = 16;
 
 /// Sends what has to be stored before; here every answer has to be the expected one.
 pub(crate) async fn prepare(target: &Target, preparation: Preparation) -> anyhow::Result<()> {

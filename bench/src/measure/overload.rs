@@ -17,7 +17,8 @@ use crate::{
 const FACTOR: f64 = 3.0;
 
 /// Connections that offer the load. A request that is accepted keeps one busy while it waits in
-/// the queue, so there have to be more than that has room for.
+/// the queue, so there have to be more than that has room for; half as many again, since every one
+/// that has nothing to wait for is another request that the two sides work on at the same time.
 const CONNECTIONS: usize = 768;
 
 /// What the service is started with: over HTTP/1.1 its queue is reached only if it has less room
@@ -101,6 +102,7 @@ fn condense(
         refused: outcomes().map(|it| it.refused.count()).sum(),
         unsent: outcomes().map(|it| it.unsent).sum(),
         accepted_micros: percentiles(|it| &it.accepted.from_due)?,
+        accepted_from_sent_micros: percentiles(|it| &it.accepted.from_sent)?,
         refused_micros: percentiles(|it| &it.refused.from_due)?,
         refused_from_sent_micros: percentiles(|it| &it.refused.from_sent)?,
         lateness_micros: percentiles(|it| &it.lateness)?,

@@ -143,6 +143,8 @@ pub(crate) struct Overload {
     pub(crate) unsent: u64,
     /// From when requests were due.
     pub(crate) accepted_micros: Percentiles,
+    /// From when they were sent: without what the generator was late.
+    pub(crate) accepted_from_sent_micros: Percentiles,
     /// From when requests were due.
     pub(crate) refused_micros: Percentiles,
     /// From when they were sent: without what the generator was late.

@@ -103,17 +103,19 @@ fn open_row(it: &Open) -> Vec<String> {
     ]
 }
 
-const OVERLOAD: [&str; 12] = [
+const OVERLOAD: [&str; 14] = [
     "backend",
     "capacity/s",
     "due/s",
     "goodput/s",
     "of capacity",
     "accepted p99 ms",
+    "from sent ms",
     "refused p99 ms",
     "from sent ms",
     "refused",
     "unsent",
+    "service µs",
     "own µs",
     "errors",
 ];
@@ -126,10 +128,12 @@ fn overload_row(it: &Overload) -> Vec<String> {
         cells::rate(&it.goodput),
         format!("{:.2}", it.ratio.median),
         cells::millis(it.accepted_micros.p99),
+        cells::millis(it.accepted_from_sent_micros.p99),
         cells::millis(it.refused_micros.p99),
         cells::millis(it.refused_from_sent_micros.p99),
         it.refused.to_string(),
         it.unsent.to_string(),
+        cells::micros(it.cpu_micros.service.as_ref()),
         cells::micros(Some(&it.cpu_micros.generator)),
         cells::errors(&it.errors),
     ]

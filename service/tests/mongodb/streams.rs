@@ -29,7 +29,7 @@ async fn follow(process: &Process, name: &str, wanted: u64, seen: watch::Sender<
             if tail == wanted {
                 return;
             }
-            follower.news().await;
+            follower.news(tail).await;
         }
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn start(
         api: Arc::clone(api),
         session_id,
         seen,
+        tail: 0,
     };
     tokio::spawn(feed.run(sender, follower, first));
     // A feed that goes without a last chunk has broken off, for whatever reason.
@@ -67,6 +68,9 @@ struct Feed {
     session_id: SessionId,
     /// The seq up to which the reader was sent everything.
     seen: u64,
+    /// Where the log ended when it was read last. Less than `seen` for a reader that wants only
+    /// what comes much later.
+    tail: u64,
 }
 
 /// How far a feed is after it wrote what it read.
@@ -121,7 +125,7 @@ impl Feed {
                 continue;
             }
             tokio::select! {
-                () = follower.news() => {}
+                _ = follower.news(self.seen.min(self.tail)) => {}
                 () = sleep(again) => {}
                 () = api.stopping.cancelled() => {}
                 _ = heartbeats.tick() => frame::heartbeat(&mut text),
@@ -147,6 +151,7 @@ impl Feed {
                 return Progress::Failed;
             }
         };
+        self.tail = page.total;
         let bytes = page.events.iter().map(wire::event_bytes);
         text.reserve(bytes.map(|bytes| bytes + frame::FRAME_BYTES).sum());
         for event in &page.events {

@@ -1,11 +1,12 @@
 //! A store in memory: one lock, one map, nothing durable. Enough to answer the API's tests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::domain::{
     Consistency, Document, Event, EventId, EventType, NewSession, Order, PageQuery, PageStart,
@@ -21,6 +22,8 @@ use crate::store::{
 pub(super) struct FakeStore {
     sessions: Mutex<BTreeMap<SessionId, Entry>>,
     is_down: AtomicBool,
+    page_reads: AtomicUsize,
+    listeners: Mutex<Vec<UnboundedSender<Announcement>>>,
 }
 
 enum Entry {
@@ -106,6 +109,19 @@ impl FakeStore {
     /// From now on it cannot be reached, or again it can.
     pub(super) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// How many pages of events were asked for.
+    pub(super) fn page_reads(&self) -> usize {
+        self.page_reads.load(Ordering::SeqCst)
+    }
+
+    /// Says that the log of a session reaches so far, whoever wrote it.
+    pub(super) fn announce(&self, id: &str, seq: u64) {
+        let grown = Announcement::Grown(SessionId::from_stored(id), Seq::after(seq - 1));
+        for listener in &*self.listeners.lock().unwrap() {
+            listener.send(grown.clone()).unwrap();
+        }
     }
 
     /// Appends as another process would, of which this one hears nothing.
@@ -245,6 +261,7 @@ impl Store for FakeStore {
     }
 
     async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
+        self.page_reads.fetch_add(1, Ordering::SeqCst);
         self.read(id, |live| live.page(query))
     }
 
@@ -343,7 +360,12 @@ impl Store for FakeStore {
     }
 
     fn subscribe(&self) -> Option<BoxStream<'static, Announcement>> {
-        None
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.listeners.lock().unwrap().push(sender);
+        let announcements = stream::unfold(receiver, |mut receiver| async move {
+            Some((receiver.recv().await?, receiver))
+        });
+        Some(announcements.boxed())
     }
 
     fn health(&self) -> Health {

@@ -214,6 +214,22 @@ async fn a_stream_finds_what_it_was_not_told_of() {
     assert_eq!(reader.event(&server).await, 2);
 }
 
+#[tokio::test]
+async fn a_stream_reads_when_the_store_announces_what_it_has_not_told_and_only_then() {
+    let server = Server::new();
+    server.with_events("a", 2).await;
+    let mut reader = Reader::open(&server, PATH, None).await;
+    reader.event(&server).await;
+    reader.event(&server).await;
+    let before = server.store.page_reads();
+    server.store.announce("a", 1);
+    server.store.announce("a", 2);
+    server.store.append_unannounced("a", "e3");
+    server.store.announce("a", 3);
+    assert!(reader.frame().await.starts_with("id: 3\n"));
+    assert_eq!(server.store.page_reads() - before, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_outlives_a_store_that_is_down_for_a_while() {
     let server = Server::new();

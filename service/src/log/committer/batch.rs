@@ -169,7 +169,7 @@ impl Committer {
         for ((mut item, record), outcome) in items.into_iter().zip(records).zip(outcomes) {
             match outcome {
                 CommitOutcome::Stored => {
-                    tail = Some(record.seq().get());
+                    tail = Some(record.seq());
                     answers.push((item, stored(record, &mut terminal)));
                     continue;
                 }
@@ -189,8 +189,8 @@ impl Committer {
             self.leave(item.work.bytes());
             self.answer(item.ticket, answer, effects);
         }
-        if tail.is_some() {
-            effects.push(Effect::Announce(session_id.clone()));
+        if let Some(seq) = tail {
+            effects.push(Effect::Announce(session_id.clone(), seq));
         }
 
         let Some(lane) = self.lanes.get_mut(session_id) else {
@@ -198,7 +198,7 @@ impl Committer {
         };
         lane.stage = Stage::Idle;
         if let Some(tail) = tail {
-            lane.tail = Tail::Open(tail);
+            lane.tail = Tail::Open(tail.get());
             lane.failures = 0;
             if self.settings.is_shared {
                 lane.pace.stored(now, self.settings.delay_min);

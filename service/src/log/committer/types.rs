@@ -144,8 +144,8 @@ pub enum Effect {
     Create(CallId, Vec<NewSession>),
     /// Tell the caller.
     Answer(Ticket, Answer),
-    /// Tell whoever follows this session that there is something new.
-    Announce(SessionId),
+    /// Tell whoever follows this session how far its log reaches now.
+    Announce(SessionId, Seq),
 }
 
 /// What a caller is told.

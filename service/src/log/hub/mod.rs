@@ -1,5 +1,6 @@
-//! Who follows which session, and the hints that there is something new.
+//! Who follows which session, and what they are told. `news` knows what it means to each of them.
 
+mod news;
 #[cfg(test)]
 mod tests;
 
@@ -9,14 +10,19 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::domain::SessionId;
+use crate::domain::{Seq, SessionId};
 use crate::store::{Announcement, Store};
 
-/// Spreads announcements to followers. Cheap to clone.
+pub use news::News;
+
+use news::{Gathering, Heard};
+
+/// Tells followers what is committed. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Hub(Arc<Inner>);
 
@@ -40,24 +46,61 @@ struct State {
 /// few, since its connection broke.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// How much may wait for a follower that is busy; one that missed more looks into the store.
+const WAITING: usize = 4;
+
 struct Followed {
-    sender: watch::Sender<()>,
+    sender: Sender<Heard>,
     followers: usize,
+    /// How far they were told that the log reaches. Who comes later reads that far itself.
+    reach: Option<Seq>,
+}
+
+impl Followed {
+    fn tell(&self, heard: Heard) {
+        // It goes to nobody if the last follower is just leaving.
+        let _ = self.sender.send(heard);
+    }
+
+    fn grown(&mut self, seq: Seq) {
+        // What this process commits comes back as an announcement of the store.
+        if self.reach < Some(seq) {
+            self.reach = Some(seq);
+            self.tell(Heard::Grown(seq));
+        }
+    }
 }
 
 /// Waits for news of one session.
 pub struct Follower {
     session_id: SessionId,
-    receiver: watch::Receiver<()>,
+    receiver: Receiver<Heard>,
     hub: Hub,
 }
 
 impl Follower {
-    /// Returns when the log may have grown since the last call (or since the follower was made).
-    pub async fn news(&mut self) {
-        // An error means that the hub is gone: then nothing will ever come.
-        if self.receiver.changed().await.is_err() {
-            std::future::pending::<()>().await;
+    /// What came since the last call (or since the follower was made), once there is something
+    /// that one who knows the log up to `seen` does not know. Nothing is lost when the caller
+    /// stops waiting.
+    pub async fn news(&mut self, seen: u64) -> News {
+        loop {
+            let mut gathering = Gathering::after(seen);
+            match self.receiver.recv().await {
+                Ok(heard) => gathering.hear(heard),
+                Err(RecvError::Lagged(_)) => gathering.hear(Heard::Changed),
+                // The hub is gone: nothing will ever come.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+            loop {
+                match self.receiver.try_recv() {
+                    Ok(heard) => gathering.hear(heard),
+                    Err(TryRecvError::Lagged(_)) => gathering.hear(Heard::Changed),
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
+            if let Some(news) = gathering.news() {
+                return news;
+            }
         }
     }
 }
@@ -82,8 +125,9 @@ impl Hub {
             .followed
             .entry(session_id.clone())
             .or_insert_with(|| Followed {
-                sender: watch::Sender::new(()),
+                sender: broadcast::Sender::new(WAITING),
                 followers: 0,
+                reach: None,
             });
         followed.followers += 1;
         let receiver = followed.sender.subscribe();
@@ -103,17 +147,24 @@ impl Hub {
         }
     }
 
-    /// Hints that there is something new in this session.
-    pub(super) fn announce(&self, session_id: &SessionId) {
-        if let Some(followed) = self.lock().followed.get(session_id) {
-            followed.sender.send_replace(());
+    /// The log of a session reaches at least this far.
+    pub(super) fn grown(&self, session_id: &SessionId, seq: Seq) {
+        if let Some(followed) = self.lock().followed.get_mut(session_id) {
+            followed.grown(seq);
         }
     }
 
-    /// Hints that there may be something new in every session.
-    fn announce_all(&self) {
+    /// Something else happened to the log of a session.
+    pub(super) fn changed(&self, session_id: &SessionId) {
+        if let Some(followed) = self.lock().followed.get(session_id) {
+            followed.tell(Heard::Changed);
+        }
+    }
+
+    /// Anything may have happened to every session.
+    fn all_changed(&self) {
         for followed in self.lock().followed.values() {
-            followed.sender.send_replace(());
+            followed.tell(Heard::Changed);
         }
     }
 
@@ -136,8 +187,9 @@ impl Hub {
             let due = self.lingers_until();
             tokio::select! {
                 announcement = announcements.next() => match announcement {
-                    Some(Announcement::Session(session_id)) => self.announce(&session_id),
-                    Some(Announcement::Everything) => self.announce_all(),
+                    Some(Announcement::Grown(session_id, seq)) => self.grown(&session_id, seq),
+                    Some(Announcement::Changed(session_id)) => self.changed(&session_id),
+                    Some(Announcement::Everything) => self.all_changed(),
                     None => return,
                 },
                 () = sleep_until(due) => {

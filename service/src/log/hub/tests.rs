@@ -16,9 +16,17 @@ fn session(name: &str) -> SessionId {
     SessionId::from_stored(name)
 }
 
-/// Whether there is news right now.
-fn has_news(follower: &mut Follower) -> bool {
-    follower.news().now_or_never().is_some()
+fn seq(number: u64) -> Seq {
+    Seq::new(number).unwrap()
+}
+
+fn grown(name: &str, number: u64) -> Announcement {
+    Announcement::Grown(session(name), seq(number))
+}
+
+/// The news right now for a follower that has seen so much.
+fn news(follower: &mut Follower, seen: u64) -> Option<News> {
+    follower.news(seen).now_or_never()
 }
 
 async fn until_nobody_subscribes(store: &FakeStore) {
@@ -37,30 +45,30 @@ async fn every_follower_of_a_session_is_told_and_nobody_else() {
     let mut first = hub.follow(&session("a"));
     let mut second = hub.follow(&session("a"));
     let mut other = hub.follow(&session("b"));
-    hub.announce(&session("a"));
-    assert!(has_news(&mut first));
-    assert!(has_news(&mut second));
-    assert!(!has_news(&mut other));
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut first, 0), Some(News::Look));
+    assert_eq!(news(&mut second, 0), Some(News::Look));
+    assert_eq!(news(&mut other, 0), None);
 }
 
 #[tokio::test]
 async fn many_announcements_between_two_looks_are_one_piece_of_news() {
     let hub = hub_over(&FakeStore::with_sessions([]));
     let mut follower = hub.follow(&session("a"));
-    hub.announce(&session("a"));
-    hub.announce(&session("a"));
-    assert!(has_news(&mut follower));
-    assert!(!has_news(&mut follower));
+    hub.changed(&session("a"));
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+    assert_eq!(news(&mut follower, 0), None);
 }
 
 #[tokio::test]
 async fn a_follower_is_not_told_what_came_before_it() {
     let hub = hub_over(&FakeStore::with_sessions([]));
     let mut early = hub.follow(&session("a"));
-    hub.announce(&session("a"));
+    hub.changed(&session("a"));
     let mut late = hub.follow(&session("a"));
-    assert!(!has_news(&mut late));
-    assert!(has_news(&mut early));
+    assert_eq!(news(&mut late, 0), None);
+    assert_eq!(news(&mut early, 0), Some(News::Look));
 }
 
 #[tokio::test]
@@ -69,8 +77,8 @@ async fn one_that_leaves_does_not_take_the_others_along() {
     let gone = hub.follow(&session("a"));
     let mut staying = hub.follow(&session("a"));
     drop(gone);
-    hub.announce(&session("a"));
-    assert!(has_news(&mut staying));
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut staying, 0), Some(News::Look));
     drop(staying);
     assert!(hub.lock().followed.is_empty());
 }
@@ -84,20 +92,20 @@ async fn what_other_processes_commit_is_pumped_only_while_somebody_follows() {
     let mut first = hub.follow(&session("a"));
     let second = hub.follow(&session("b"));
     assert_eq!(*store.subscribers.borrow(), 1);
-    store.commit_elsewhere(session("a"));
-    first.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    first.news(0).await;
 
     drop(second);
-    store.commit_elsewhere(session("a"));
-    first.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    first.news(0).await;
 
     drop(first);
     until_nobody_subscribes(&store).await;
 
     let mut again = hub.follow(&session("a"));
     assert_eq!(*store.subscribers.borrow(), 1);
-    store.commit_elsewhere(session("a"));
-    again.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    again.news(0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,8 +119,8 @@ async fn followers_that_come_and_go_share_one_stream_of_announcements() {
     assert_eq!(store.subscriptions.load(Ordering::SeqCst), 1);
     // It is the one that was opened first, and it still works.
     let mut follower = hub.follow(&session("a"));
-    store.commit_elsewhere(session("a"));
-    follower.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    follower.news(0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +133,7 @@ async fn a_stream_of_announcements_lingers_after_the_last_follower_left_however_
     let left = Instant::now();
     for _ in 0..9 {
         tokio::time::sleep(LINGER / 10).await;
-        store.commit_elsewhere(session("a"));
+        store.announce(Announcement::Changed(session("a")));
     }
     assert_eq!(*store.subscribers.borrow(), 1);
     until_nobody_subscribes(&store).await;
@@ -134,14 +142,14 @@ async fn a_stream_of_announcements_lingers_after_the_last_follower_left_however_
 }
 
 #[tokio::test]
-async fn every_follower_is_told_when_announcements_may_have_been_missed() {
+async fn every_follower_looks_when_announcements_may_have_been_missed() {
     let store = FakeStore::with_sessions([]);
     let hub = hub_over(&store);
     let mut first = hub.follow(&session("a"));
     let mut second = hub.follow(&session("b"));
-    store.miss_announcements();
-    first.news().await;
-    second.news().await;
+    store.announce(Announcement::Everything);
+    first.news(0).await;
+    second.news(0).await;
 }
 
 #[tokio::test]
@@ -157,8 +165,8 @@ async fn a_stream_of_announcements_that_ended_is_opened_again_by_the_next_follow
     }
 
     let mut late = hub.follow(&session("b"));
-    store.commit_elsewhere(session("b"));
-    late.news().await;
+    store.announce(Announcement::Changed(session("b")));
+    late.news(0).await;
 }
 
 #[tokio::test]
@@ -177,9 +185,46 @@ async fn followers_hear_of_commits_and_erasures_of_their_own_process() {
         received_at: Timestamp::from_millis(0),
     };
     log.append(event).await.unwrap();
-    assert!(has_news(&mut follower));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
     log.erase(&session("s"), Timestamp::from_millis(1))
         .await
         .unwrap();
-    assert!(has_news(&mut follower));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+}
+
+#[tokio::test]
+async fn only_who_has_not_seen_that_far_looks() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut behind = hub.follow(&session("a"));
+    let mut caught_up = hub.follow(&session("a"));
+    store.announce(grown("a", 7));
+    assert_eq!(behind.news(6).await, News::Look);
+    assert_eq!(news(&mut caught_up, 7), None);
+}
+
+#[tokio::test]
+async fn what_was_told_before_is_told_to_nobody_again() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut follower = hub.follow(&session("a"));
+    hub.grown(&session("a"), seq(7));
+    assert_eq!(news(&mut follower, 6), Some(News::Look));
+    hub.grown(&session("a"), seq(7));
+    hub.grown(&session("a"), seq(6));
+    assert!(follower.receiver.is_empty());
+    hub.grown(&session("a"), seq(8));
+    assert_eq!(news(&mut follower, 7), Some(News::Look));
+}
+
+#[tokio::test]
+async fn a_follower_that_missed_something_looks_once() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut follower = hub.follow(&session("a"));
+    for number in 1..=10 * WAITING as u64 {
+        hub.grown(&session("a"), seq(number));
+    }
+    // However much it has seen: what it missed may be anything.
+    assert_eq!(news(&mut follower, 10 * WAITING as u64), Some(News::Look));
+    assert_eq!(news(&mut follower, 0), None);
 }

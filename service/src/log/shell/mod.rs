@@ -168,7 +168,7 @@ impl Shell {
         let shell = Arc::clone(self);
         match effect {
             Effect::Answer(..) => {}
-            Effect::Announce(session_id) => self.hub.announce(&session_id),
+            Effect::Announce(session_id, seq) => self.hub.grown(&session_id, seq),
             Effect::LookUp(call, questions) => {
                 tokio::spawn(async move {
                     let result = survive(async { shell.store.look_up(questions).await })

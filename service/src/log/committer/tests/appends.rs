@@ -104,7 +104,10 @@ fn every_caller_is_told_of_its_own_event_and_followers_of_each_session() {
             (tickets[2], fresh(stored_at(2, &event_in("a", "2")))),
         ]
     );
-    assert_eq!(script.announced, [session("a"), session("b")]);
+    assert_eq!(
+        script.announced,
+        [(session("a"), Seq::after(1)), (session("b"), Seq::after(0))]
+    );
     script.assert_idle();
 }
 

@@ -33,7 +33,7 @@ struct Script {
     now: Duration,
     calls: VecDeque<Effect>,
     answers: Vec<(Ticket, Answer)>,
-    announced: Vec<SessionId>,
+    announced: Vec<(SessionId, Seq)>,
     next_ticket: u64,
 }
 
@@ -129,7 +129,7 @@ impl Script {
         for effect in effects {
             match effect {
                 Effect::Answer(ticket, answer) => self.answers.push((ticket, answer)),
-                Effect::Announce(session_id) => self.announced.push(session_id),
+                Effect::Announce(session_id, seq) => self.announced.push((session_id, seq)),
                 call => self.calls.push_back(call),
             }
         }

@@ -143,6 +143,12 @@ impl FakeStore {
         });
     }
 
+    /// Erases as another process would, of which this one hears nothing.
+    pub(super) fn erase_unannounced(&self, id: &str) {
+        self.lock()
+            .insert(SessionId::from_stored(id), Entry::Erased);
+    }
+
     fn is_up(&self) -> Result<(), StoreError> {
         if self.is_down.load(Ordering::SeqCst) {
             Err(StoreError::Unavailable("the test took it down".to_owned()))

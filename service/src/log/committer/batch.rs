@@ -143,6 +143,11 @@ impl Committer {
                 any_refused,
                 effects,
             );
+            let stored = in_order(&outcomes);
+            if stored > 0 {
+                let records = Arc::clone(&batch.records);
+                effects.push(Effect::Announce(records, at..at + stored));
+            }
             at += count;
         }
         self.pump(now, effects);
@@ -169,7 +174,7 @@ impl Committer {
         for ((mut item, record), outcome) in items.into_iter().zip(records).zip(outcomes) {
             match outcome {
                 CommitOutcome::Stored => {
-                    tail = Some(record.seq());
+                    tail = Some(record.seq().get());
                     answers.push((item, stored(record, &mut terminal)));
                     continue;
                 }
@@ -189,16 +194,13 @@ impl Committer {
             self.leave(item.work.bytes());
             self.answer(item.ticket, answer, effects);
         }
-        if let Some(seq) = tail {
-            effects.push(Effect::Announce(session_id.clone(), seq));
-        }
 
         let Some(lane) = self.lanes.get_mut(session_id) else {
             return;
         };
         lane.stage = Stage::Idle;
         if let Some(tail) = tail {
-            lane.tail = Tail::Open(tail.get());
+            lane.tail = Tail::Open(tail);
             lane.failures = 0;
             if self.settings.is_shared {
                 lane.pace.stored(now, self.settings.delay_min);
@@ -228,16 +230,18 @@ impl Committer {
 /// What the outcomes of one session's records say together. One that is stored behind one that is
 /// not contradicts it: only a look-up can tell what there is from that one on.
 fn without_gap(mut outcomes: Vec<CommitOutcome>) -> Vec<CommitOutcome> {
-    let stored = |outcome: &CommitOutcome| *outcome == CommitOutcome::Stored;
-    let in_order = outcomes
-        .iter()
-        .take_while(|outcome| stored(outcome))
-        .count();
-    let behind = &mut outcomes[in_order..];
-    if behind.iter().any(stored) {
+    let stored = in_order(&outcomes);
+    let behind = &mut outcomes[stored..];
+    if behind.contains(&CommitOutcome::Stored) {
         behind.fill(CommitOutcome::Unknown);
     }
     outcomes
+}
+
+/// How many are stored before the first that is not.
+fn in_order(outcomes: &[CommitOutcome]) -> usize {
+    let stored = |outcome: &&CommitOutcome| **outcome == CommitOutcome::Stored;
+    outcomes.iter().take_while(stored).count()
 }
 
 fn record_at(seq: Seq, work: &Work) -> Record {

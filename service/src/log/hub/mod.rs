@@ -1,5 +1,6 @@
-//! Who follows which session, and what they are told. `news` knows what it means to each of them.
+//! Who follows which session. `followed` knows what they are told, `news` what it means to each.
 
+mod followed;
 mod news;
 #[cfg(test)]
 mod tests;
@@ -10,16 +11,17 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::domain::{Seq, SessionId};
-use crate::store::{Announcement, Store};
+use crate::store::{Announcement, Record, Store};
 
 pub use news::News;
 
+use followed::Followed;
 use news::{Gathering, Heard};
 
 /// Tells followers what is committed. Cheap to clone.
@@ -45,31 +47,6 @@ struct State {
 /// would open them each time, and so would a lonely client that comes back, after a second or a
 /// few, since its connection broke.
 const LINGER: Duration = Duration::from_secs(10);
-
-/// How much may wait for a follower that is busy; one that missed more looks into the store.
-const WAITING: usize = 4;
-
-struct Followed {
-    sender: Sender<Heard>,
-    followers: usize,
-    /// How far they were told that the log reaches. Who comes later reads that far itself.
-    reach: Option<Seq>,
-}
-
-impl Followed {
-    fn tell(&self, heard: Heard) {
-        // It goes to nobody if the last follower is just leaving.
-        let _ = self.sender.send(heard);
-    }
-
-    fn grown(&mut self, seq: Seq) {
-        // What this process commits comes back as an announcement of the store.
-        if self.reach < Some(seq) {
-            self.reach = Some(seq);
-            self.tell(Heard::Grown(seq));
-        }
-    }
-}
 
 /// Waits for news of one session.
 pub struct Follower {
@@ -105,6 +82,18 @@ impl Follower {
     }
 }
 
+/// Records that this process is storing.
+pub(super) struct Storing {
+    records: Arc<[Record]>,
+    hub: Hub,
+}
+
+impl Drop for Storing {
+    fn drop(&mut self) {
+        self.hub.at_the_ends(&self.records, Followed::stored);
+    }
+}
+
 impl Drop for Follower {
     fn drop(&mut self) {
         self.hub.leave(&self.session_id);
@@ -124,13 +113,8 @@ impl Hub {
         let followed = state
             .followed
             .entry(session_id.clone())
-            .or_insert_with(|| Followed {
-                sender: broadcast::Sender::new(WAITING),
-                followers: 0,
-                reach: None,
-            });
-        followed.followers += 1;
-        let receiver = followed.sender.subscribe();
+            .or_insert_with(Followed::new);
+        let receiver = followed.joined();
         state.deserted = None;
         // A stream that has ended is opened again by the next one who follows.
         let is_pumped = state
@@ -147,8 +131,40 @@ impl Hub {
         }
     }
 
+    /// These records are being stored until the result is dropped; by then those that are stored
+    /// have to be told.
+    pub(super) fn storing(&self, records: Arc<[Record]>) -> Storing {
+        self.at_the_ends(&records, Followed::storing);
+        let hub = self.clone();
+        Storing { records, hub }
+    }
+
+    /// For each followed session of a batch, with the last of its records.
+    fn at_the_ends(&self, batch: &[Record], act: impl Fn(&mut Followed, Seq)) {
+        let mut state = self.lock();
+        if state.followed.is_empty() {
+            return;
+        }
+        let sessions = batch.chunk_by(|one, next| one.session_id() == next.session_id());
+        for last in sessions.filter_map(<[Record]>::last) {
+            if let Some(followed) = state.followed.get_mut(last.session_id()) {
+                act(followed, last.seq());
+            }
+        }
+    }
+
+    /// These records of one session are stored, one after the other.
+    pub(super) fn committed(&self, records: &[Record]) {
+        let Some(last) = records.last() else {
+            return;
+        };
+        if let Some(followed) = self.lock().followed.get_mut(last.session_id()) {
+            followed.committed(records, last.seq());
+        }
+    }
+
     /// The log of a session reaches at least this far.
-    pub(super) fn grown(&self, session_id: &SessionId, seq: Seq) {
+    fn grown(&self, session_id: &SessionId, seq: Seq) {
         if let Some(followed) = self.lock().followed.get_mut(session_id) {
             followed.grown(seq);
         }
@@ -157,24 +173,23 @@ impl Hub {
     /// Something else happened to the log of a session.
     pub(super) fn changed(&self, session_id: &SessionId) {
         if let Some(followed) = self.lock().followed.get(session_id) {
-            followed.tell(Heard::Changed);
+            followed.changed();
         }
     }
 
     /// Anything may have happened to every session.
     fn all_changed(&self) {
         for followed in self.lock().followed.values() {
-            followed.tell(Heard::Changed);
+            followed.changed();
         }
     }
 
     fn leave(&self, session_id: &SessionId) {
         let mut state = self.lock();
-        if let Some(followed) = state.followed.get_mut(session_id) {
-            followed.followers -= 1;
-            if followed.followers == 0 {
-                state.followed.remove(session_id);
-            }
+        if let Some(followed) = state.followed.get_mut(session_id)
+            && followed.left() == 0
+        {
+            state.followed.remove(session_id);
         }
         if state.followed.is_empty() {
             state.deserted = Some(Instant::now());

@@ -3,8 +3,9 @@ use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
 
+use super::followed::WAITING;
 use super::*;
-use crate::domain::{Document, EventId, EventType, NewEvent, Timestamp};
+use crate::domain::{Document, Event, EventId, EventType, NewEvent, Timestamp};
 use crate::log::fake_store::FakeStore;
 use crate::log::{Log, LogMetrics, Settings};
 
@@ -16,7 +17,7 @@ fn session(name: &str) -> SessionId {
     SessionId::from_stored(name)
 }
 
-fn seq(number: u64) -> Seq {
+pub(super) fn seq(number: u64) -> Seq {
     Seq::new(number).unwrap()
 }
 
@@ -169,27 +170,58 @@ async fn a_stream_of_announcements_that_ended_is_opened_again_by_the_next_follow
     late.news(0).await;
 }
 
-#[tokio::test]
-async fn followers_hear_of_commits_and_erasures_of_their_own_process() {
-    let store = FakeStore::with_sessions(["s"]);
+fn log_over(store: &Arc<FakeStore>) -> Log {
     let metrics = LogMetrics::register(&prometheus::Registry::new()).unwrap();
-    let log = Log::new(store, Settings::default(), metrics);
-    let mut follower = log.follow(&session("s"));
-    let event = NewEvent {
-        session_id: session("s"),
+    Log::new(store.clone(), Settings::default(), metrics)
+}
+
+fn new_event(name: &str) -> NewEvent {
+    NewEvent {
+        session_id: session(name),
         event_id: EventId::from_stored("a"),
         kind: EventType::System,
         payload: Document::empty(),
         timestamp: None,
         expected_seq: None,
         received_at: Timestamp::from_millis(0),
-    };
-    log.append(event).await.unwrap();
-    assert_eq!(news(&mut follower, 0), Some(News::Look));
+    }
+}
+
+#[tokio::test]
+async fn followers_hear_of_commits_and_erasures_of_their_own_process() {
+    let log = log_over(&FakeStore::with_sessions(["s"]));
+    let mut follower = log.follow(&session("s"));
+    let appended = log.append(new_event("s")).await.unwrap();
+    let told = News::Events(vec![appended.event]);
+    assert_eq!(news(&mut follower, 0), Some(told));
     log.erase(&session("s"), Timestamp::from_millis(1))
         .await
         .unwrap();
     assert_eq!(news(&mut follower, 0), Some(News::Look));
+}
+
+#[tokio::test]
+async fn an_echo_that_is_faster_than_the_answer_of_the_store_is_no_news() {
+    let store = FakeStore::with_sessions(["s"]);
+    let log = log_over(&store);
+    let mut follower = log.follow(&session("s"));
+    let mut other = log.follow(&session("t"));
+    store.shut_gate();
+    let appending = tokio::spawn({
+        let log = log.clone();
+        async move { log.append(new_event("s")).await.unwrap() }
+    });
+    let mut commits = store.commits.subscribe();
+    commits.wait_for(|begun| !begun.is_empty()).await.unwrap();
+
+    store.announce(grown("s", 1));
+    store.announce(Announcement::Changed(session("t")));
+    other.news(0).await;
+    assert_eq!(news(&mut follower, 0), None);
+
+    store.gate.add_permits(1);
+    let told = News::Events(vec![appending.await.unwrap().event]);
+    assert_eq!(news(&mut follower, 0), Some(told));
 }
 
 #[tokio::test]
@@ -226,5 +258,72 @@ async fn a_follower_that_missed_something_looks_once() {
     }
     // However much it has seen: what it missed may be anything.
     assert_eq!(news(&mut follower, 10 * WAITING as u64), Some(News::Look));
+    assert_eq!(news(&mut follower, 0), None);
+}
+
+/// The record at this place.
+pub(super) fn record(name: &str, number: u64) -> Record {
+    Record::Event(Event {
+        session_id: session(name),
+        seq: seq(number),
+        event_id: EventId::from_stored(&format!("e{number}")),
+        kind: EventType::System,
+        payload: Document::empty(),
+        timestamp: Timestamp::from_millis(0),
+        recorded_at: Timestamp::from_millis(0),
+    })
+}
+
+/// The seqs of the events that are told from memory to one who has seen so much.
+fn told(follower: &mut Follower, seen: u64) -> Vec<u64> {
+    match news(follower, seen) {
+        Some(News::Events(events)) => events.iter().map(|event| event.seq.get()).collect(),
+        other => panic!("expected events, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_follower_is_told_what_was_committed_and_it_has_not_seen() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut first = hub.follow(&session("a"));
+    let mut second = hub.follow(&session("a"));
+    hub.committed(&[record("a", 1), record("a", 2)]);
+    hub.committed(&[record("a", 3)]);
+    assert_eq!(told(&mut first, 0), [1, 2, 3]);
+    assert_eq!(told(&mut second, 1), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_follower_that_lags_behind_what_is_committed_looks() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut follower = hub.follow(&session("a"));
+    for number in 1..=WAITING as u64 + 1 {
+        hub.committed(&[record("a", number)]);
+    }
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+    hub.committed(&[record("a", 6)]);
+    assert_eq!(told(&mut follower, 5), [6]);
+}
+
+#[tokio::test]
+async fn an_echo_of_what_was_committed_here_wakes_nobody() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut follower = hub.follow(&session("a"));
+    hub.committed(&[record("a", 1)]);
+    assert_eq!(told(&mut follower, 0), [1]);
+    store.announce(grown("a", 1));
+    store.announce(grown("a", 2));
+    assert_eq!(follower.news(1).await, News::Look);
+    assert!(follower.receiver.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_committed_before_an_erasure_is_not_told_after_it() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut follower = hub.follow(&session("a"));
+    hub.committed(&[record("a", 1)]);
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
     assert_eq!(news(&mut follower, 0), None);
 }

@@ -106,7 +106,13 @@ fn every_caller_is_told_of_its_own_event_and_followers_of_each_session() {
     );
     assert_eq!(
         script.announced,
-        [(session("a"), Seq::after(1)), (session("b"), Seq::after(0))]
+        [
+            vec![
+                record(1, &event_in("a", "1")),
+                record(2, &event_in("a", "2"))
+            ],
+            vec![record(1, &event_in("b", "1"))],
+        ]
     );
     script.assert_idle();
 }

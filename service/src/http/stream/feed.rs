@@ -45,7 +45,8 @@ pub(super) fn start(
     follower: Follower,
     first: EventPage,
 ) -> Body {
-    let (sender, receiver) = mpsc::channel(1);
+    // In boxes, since a channel has 32 places for what it carries, of whatever size.
+    let (sender, receiver) = mpsc::channel::<Box<Chunk>>(1);
     let feed = Feed {
         api: Arc::clone(api),
         session_id,
@@ -94,7 +95,7 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Feed {
-    async fn run(mut self, sender: Sender<Chunk>, mut follower: Follower, first: EventPage) {
+    async fn run(mut self, sender: Sender<Box<Chunk>>, mut follower: Follower, first: EventPage) {
         let _counted = self.api.streams.opened();
         let api = Arc::clone(&self.api);
         let period = api.timing.heartbeat;
@@ -108,14 +109,14 @@ impl Feed {
         // waits in memory is taken no sooner, since the session may be erased until then.
         while let Some(room) = free(&api, &sender).await {
             if progress == Progress::Ended {
-                return room.send(Chunk::new(text, true));
+                return room.send(Box::new(Chunk::new(text, true)));
             }
             if api.stopping.is_cancelled() {
                 frame::stopping(&mut text, api.timing.reconnect);
-                return room.send(Chunk::new(text, true));
+                return room.send(Box::new(Chunk::new(text, true)));
             }
             if !text.is_empty() {
-                room.send(Chunk::new(std::mem::take(&mut text), false));
+                room.send(Box::new(Chunk::new(std::mem::take(&mut text), false)));
                 continue;
             }
             let news = if progress == Progress::Behind {
@@ -196,7 +197,7 @@ impl Feed {
 
 /// Room for one chunk, once the reader has taken the last one. `None` if it is gone, or takes
 /// nothing for too long.
-async fn free<'s>(api: &Api, sender: &'s Sender<Chunk>) -> Option<Permit<'s, Chunk>> {
+async fn free<'s>(api: &Api, sender: &'s Sender<Box<Chunk>>) -> Option<Permit<'s, Box<Chunk>>> {
     let stopped = async {
         api.stopping.cancelled().await;
         sleep(STOP_PATIENCE).await;

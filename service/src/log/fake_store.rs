@@ -99,16 +99,10 @@ impl FakeStore {
         ids.collect()
     }
 
-    /// Another process committed to this session.
-    pub(super) fn commit_elsewhere(&self, session_id: SessionId) {
+    /// The store says what it has heard of: of other processes, or of this one.
+    pub(super) fn announce(&self, announcement: Announcement) {
         let sender = self.foreign.lock().unwrap();
-        sender.send(Announcement::Session(session_id)).unwrap();
-    }
-
-    /// Announcements of other processes may have been missed.
-    pub(super) fn miss_announcements(&self) {
-        let sender = self.foreign.lock().unwrap();
-        sender.send(Announcement::Everything).unwrap();
+        sender.send(announcement).unwrap();
     }
 
     /// Ends the streams of announcements that are held now.

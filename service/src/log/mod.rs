@@ -32,7 +32,7 @@ pub use committer::{
     Answer, CallId, Closing, Committer, Effect, Refusal, Request, Settings, Ticket,
 };
 pub use error::{CloseError, PatchError};
-pub use hub::Follower;
+pub use hub::{Follower, News};
 pub use metrics::LogMetrics;
 
 use deadline::Deadline;
@@ -218,7 +218,7 @@ impl Log {
         let (store, hub, id) = (Arc::clone(&self.store), self.hub.clone(), id.clone());
         let write = async move {
             let result = store.erase(&id, at).await;
-            hub.announce(&id);
+            hub.changed(&id);
             result
         };
         let deadline = self.deadline();

@@ -137,7 +137,7 @@ async fn an_erasure_that_takes_long_is_answered_in_time_and_goes_on() {
     let mut follower = log.follow(&session());
     log.drained().await;
     assert!(!store.has(&session()));
-    assert!(follower.news().now_or_never().is_some());
+    assert!(follower.news(0).now_or_never().is_some());
 }
 
 #[tokio::test(start_paused = true)]

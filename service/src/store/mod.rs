@@ -77,7 +77,8 @@ pub trait Store: Send + Sync + 'static {
     async fn erase(&self, id: &SessionId, at: Timestamp) -> Result<(), EraseError>;
 
     /// What other processes commit, as long as the stream is held; `None` if no other process
-    /// can write here. Announcements are hints: they may come late, twice or never.
+    /// can write here. What this process commits may be among it. Announcements are hints: they
+    /// may come late, twice or never.
     fn subscribe(&self) -> Option<BoxStream<'static, Announcement>>;
 
     /// Whether the store can serve now.
@@ -204,12 +205,14 @@ pub struct SessionChange {
     pub at: Timestamp,
 }
 
-/// Something was committed by another process.
+/// Something was committed, by another process perhaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Announcement {
-    /// Records were committed to this session, or it was erased.
-    Session(SessionId),
-    /// Announcements may have been missed: any session may have grown.
+    /// The log of this session reaches at least this far.
+    Grown(SessionId, Seq),
+    /// What was in the log of this session is not the same any more: it was erased.
+    Changed(SessionId),
+    /// Announcements may have been missed: any session may have grown or changed.
     Everything,
 }
 

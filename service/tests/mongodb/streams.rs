@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sessionstore::domain::Consistency;
-use sessionstore::log::Log;
+use sessionstore::log::{Log, News};
 use sessionstore::store::Store;
 use sessionstore_replica_set::ReplicaSet;
 use tokio::sync::watch;
@@ -12,25 +12,36 @@ use crate::process::{Process, patient};
 use crate::sample::{after_seq, create, id, new_event};
 use crate::set::{Base, hurting, unhurt};
 
-/// Reads on after each piece of news, and only then, until it has seen this many events.
-async fn follow(process: &Process, name: &str, wanted: u64, seen: watch::Sender<u64>) {
+/// Follows as a stream does, reading only when it is told to look, until it has seen this many
+/// events. Says how often it looked.
+async fn follow(process: &Process, name: &str, wanted: u64, seen: watch::Sender<u64>) -> u64 {
     let mut follower = process.log.follow(&id(name));
-    let mut tail = 0;
+    let (mut tail, mut looks) = (0, 0);
+    let mut news = News::Look;
     loop {
-        let query = after_seq(tail, Consistency::Strong);
-        // While there is no primary, a stream reads again.
-        if let Ok(page) = process.store.events(&id(name), &query).await {
-            for event in &page.events {
-                tail += 1;
-                assert_eq!(event.seq.get(), tail, "no gap, nothing twice");
-                assert_eq!(event.event_id.as_str(), format!("e{tail}"), "in order");
+        let events = match news {
+            News::Events(events) => events,
+            News::Look => {
+                looks += 1;
+                let query = after_seq(tail, Consistency::Strong);
+                // While there is no primary, a stream reads again.
+                let Ok(page) = process.store.events(&id(name), &query).await else {
+                    news = News::Look;
+                    continue;
+                };
+                page.events
             }
-            seen.send_replace(tail);
-            if tail == wanted {
-                return;
-            }
-            follower.news().await;
+        };
+        for event in events {
+            tail += 1;
+            assert_eq!(event.seq.get(), tail, "no gap, nothing twice");
+            assert_eq!(event.event_id.as_str(), format!("e{tail}"), "in order");
         }
+        seen.send_replace(tail);
+        if tail == wanted {
+            return looks;
+        }
+        news = follower.news(tail).await;
     }
 }
 
@@ -111,6 +122,23 @@ async fn every_follower_hears_of_its_own_session() {
     );
     let played = tokio::time::timeout(Duration::from_secs(180), both).await;
     assert!(played.is_ok(), "something stayed unannounced");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_process_commits_itself_is_told_without_a_read() {
+    let set = unhurt().await;
+    let process = Process::serving(&Base::fresh(&set).await.url).await;
+    create(&*process.store, "s").await;
+    let (sender, mut seen) = watch::channel(0);
+    let writing = async {
+        for number in 1..=500 {
+            append(&process.log, "s", number..=number).await;
+            seen.wait_for(|seen| *seen == number).await.unwrap();
+        }
+    };
+    let ((), looks) = tokio::join!(writing, follow(&process, "s", 500, sender));
+    // One at first, and one whenever the change stream is opened, which it is again if it stalls.
+    assert!(looks <= 20, "{looks} reads of 500 events");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@ use sessionstore::domain::{
     Event, EventId, NewEvent, NewSession, Seq, Session, SessionId, Terminal,
 };
 use sessionstore::log::{Answer, Closing, Refusal, Request, Ticket};
+use sessionstore::store::Record;
 
 use crate::history::{Entry, History, Outcome};
 use crate::model::{Cluster, SessionOps};
@@ -55,6 +56,30 @@ impl Judge<'_> {
             }
             _ => promise("an answer fits its request", false, || format!("{entry:?}")),
         }
+    }
+
+    /// Followers are told of what is with a majority, in the order of the log.
+    pub(crate) fn check_announced(&self, records: &[Record]) -> Result<(), Violation> {
+        let is_committed = |record: &Record| match record {
+            Record::Event(event) => {
+                let session = self.committed(&event.session_id);
+                session.and_then(|s| s.event(&event.event_id, usize::MAX)) == Some(event)
+            }
+            Record::Terminal(id, terminal) => self.committed_terminal(id) == Some(terminal),
+        };
+        promise(
+            "followers are told of what is durable only",
+            !records.is_empty() && records.iter().all(is_committed),
+            || format!("{records:?}"),
+        )?;
+        promise(
+            "followers are told of one session without a gap",
+            records.windows(2).all(|pair| {
+                pair[0].session_id() == pair[1].session_id()
+                    && pair[0].seq().get() + 1 == pair[1].seq().get()
+            }),
+            || format!("{records:?}"),
+        )
     }
 
     fn committed(&self, id: &SessionId) -> Option<&SessionOps> {

@@ -59,7 +59,7 @@ impl World {
                 Effect::LookUp(call, questions) => self.start_look_up(process, call, questions),
                 Effect::Commit { call, records, .. } => self.start_commit(process, call, records),
                 Effect::Create(call, sessions) => self.start_create(process, call, sessions),
-                Effect::Announce(_) => {}
+                Effect::Announce(records, stored) => self.announced(&records[stored])?,
             }
         }
         Ok(())

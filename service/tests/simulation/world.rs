@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sessionstore::domain::NewEvent;
 use sessionstore::log::{Answer, Refusal, Request, Ticket};
+use sessionstore::store::Record;
 
 use crate::agenda::{Agenda, Event};
 use crate::calls::{Call, Insert};
@@ -221,6 +222,12 @@ impl World {
         self.told_new = told_new;
         self.client_answered(ticket, answer);
         Ok(())
+    }
+
+    /// A committer tells followers of records.
+    pub(crate) fn announced(&self, records: &[Record]) -> Result<(), Violation> {
+        self.trace(format_args!("followers are told {records:?}"));
+        self.judge().check_announced(records)
     }
 
     fn judge(&self) -> Judge<'_> {

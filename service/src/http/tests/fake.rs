@@ -1,11 +1,12 @@
 //! A store in memory: one lock, one map, nothing durable. Enough to answer the API's tests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::domain::{
     Consistency, Document, Event, EventId, EventType, NewSession, Order, PageQuery, PageStart,
@@ -21,6 +22,8 @@ use crate::store::{
 pub(super) struct FakeStore {
     sessions: Mutex<BTreeMap<SessionId, Entry>>,
     is_down: AtomicBool,
+    page_reads: AtomicUsize,
+    listeners: Mutex<Vec<UnboundedSender<Announcement>>>,
 }
 
 enum Entry {
@@ -108,6 +111,19 @@ impl FakeStore {
         self.is_down.store(is_down, Ordering::SeqCst);
     }
 
+    /// How many pages of events were asked for.
+    pub(super) fn page_reads(&self) -> usize {
+        self.page_reads.load(Ordering::SeqCst)
+    }
+
+    /// Says that the log of a session reaches so far, whoever wrote it.
+    pub(super) fn announce(&self, id: &str, seq: u64) {
+        let grown = Announcement::Grown(SessionId::from_stored(id), Seq::after(seq - 1));
+        for listener in &*self.listeners.lock().unwrap() {
+            listener.send(grown.clone()).unwrap();
+        }
+    }
+
     /// Appends as another process would, of which this one hears nothing.
     pub(super) fn append_unannounced(&self, id: &str, event_id: &str) {
         let id = SessionId::from_stored(id);
@@ -125,6 +141,12 @@ impl FakeStore {
             timestamp: now,
             recorded_at: now,
         });
+    }
+
+    /// Erases as another process would, of which this one hears nothing.
+    pub(super) fn erase_unannounced(&self, id: &str) {
+        self.lock()
+            .insert(SessionId::from_stored(id), Entry::Erased);
     }
 
     fn is_up(&self) -> Result<(), StoreError> {
@@ -245,6 +267,7 @@ impl Store for FakeStore {
     }
 
     async fn events(&self, id: &SessionId, query: &PageQuery) -> Result<EventPage, ReadError> {
+        self.page_reads.fetch_add(1, Ordering::SeqCst);
         self.read(id, |live| live.page(query))
     }
 
@@ -343,7 +366,12 @@ impl Store for FakeStore {
     }
 
     fn subscribe(&self) -> Option<BoxStream<'static, Announcement>> {
-        None
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.listeners.lock().unwrap().push(sender);
+        let announcements = stream::unfold(receiver, |mut receiver| async move {
+            Some((receiver.recv().await?, receiver))
+        });
+        Some(announcements.boxed())
     }
 
     fn health(&self) -> Health {

@@ -214,6 +214,96 @@ async fn a_stream_finds_what_it_was_not_told_of() {
     assert_eq!(reader.event(&server).await, 2);
 }
 
+#[tokio::test]
+async fn a_stream_reads_when_the_store_announces_what_it_has_not_told_and_only_then() {
+    let server = Server::new();
+    server.with_events("a", 2).await;
+    let mut reader = Reader::open(&server, PATH, None).await;
+    reader.event(&server).await;
+    reader.event(&server).await;
+    let before = server.store.page_reads();
+    server.store.announce("a", 1);
+    server.store.announce("a", 2);
+    append(&server, "e3").await;
+    server.store.announce("a", 3);
+    server.store.append_unannounced("a", "e4");
+    server.store.announce("a", 4);
+    assert!(reader.frame().await.starts_with("id: 3\n"));
+    assert!(reader.frame().await.starts_with("id: 4\n"));
+    assert_eq!(server.store.page_reads() - before, 1);
+}
+
+#[tokio::test]
+async fn what_this_process_commits_is_told_as_it_is_stored_without_a_read() {
+    let server = Server::new();
+    server.with_events("a", 1).await;
+    let mut readers = [
+        Reader::open(&server, PATH, Some("1")).await,
+        Reader::open(&server, PATH, Some("1")).await,
+    ];
+    let before = server.store.page_reads();
+    let mut told = Vec::new();
+    for event_id in ["e2", "e3"] {
+        append(&server, event_id).await;
+        for reader in &mut readers {
+            told.push(reader.frame().await);
+        }
+    }
+    assert_eq!(server.store.page_reads(), before);
+    let mut late = Reader::open(&server, PATH, Some("1")).await;
+    for told in told.chunks(2) {
+        let stored = late.frame().await;
+        assert_eq!(told, [stored.clone(), stored]);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_misses_nothing() {
+    let server = Server::new();
+    server.with_events("a", 0).await;
+    let mut reader = Reader::open(&server, PATH, None).await;
+    for number in 1..=30 {
+        append(&server, &format!("e{number}")).await;
+        if number % 10 == 0 {
+            assert_eq!(reader.event(&server).await, number / 10);
+        }
+    }
+    for seq in 4..=30 {
+        assert_eq!(reader.event(&server).await, seq);
+    }
+}
+
+#[tokio::test]
+async fn what_a_slow_reader_has_not_been_told_when_the_session_is_erased_is_never_told() {
+    let server = Server::new();
+    server.with_events("a", 1).await;
+    let mut reader = Reader::open(&server, PATH, Some("1")).await;
+    append(&server, "e2").await;
+    append(&server, "e3").await;
+    server.delete("/v1/sessions/a").await;
+    assert!(reader.frame().await.starts_with("id: 2\n"));
+    assert!(reader.frame().await.contains("\"status\":\"erased\""));
+    assert!(reader.is_over().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_could_not_read_tells_nothing_before_it_can() {
+    let server = Server::new();
+    server.with_events("a", 1).await;
+    let mut reader = Reader::open(&server, PATH, Some("1")).await;
+    let before = server.store.page_reads();
+    server.store.set_down(true);
+    server.store.announce("a", 7);
+    while server.store.page_reads() == before {
+        tokio::task::yield_now().await;
+    }
+    append(&server, "e2").await;
+    server.store.erase_unannounced("a");
+    server.store.set_down(false);
+    assert!(reader.frame().await.contains("\"status\":\"erased\""));
+    assert!(reader.is_over().await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_outlives_a_store_that_is_down_for_a_while() {
     let server = Server::new();

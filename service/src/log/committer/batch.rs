@@ -143,6 +143,11 @@ impl Committer {
                 any_refused,
                 effects,
             );
+            let stored = in_order(&outcomes);
+            if stored > 0 {
+                let records = Arc::clone(&batch.records);
+                effects.push(Effect::Announce(records, at..at + stored));
+            }
             at += count;
         }
         self.pump(now, effects);
@@ -189,9 +194,6 @@ impl Committer {
             self.leave(item.work.bytes());
             self.answer(item.ticket, answer, effects);
         }
-        if tail.is_some() {
-            effects.push(Effect::Announce(session_id.clone()));
-        }
 
         let Some(lane) = self.lanes.get_mut(session_id) else {
             return;
@@ -228,16 +230,18 @@ impl Committer {
 /// What the outcomes of one session's records say together. One that is stored behind one that is
 /// not contradicts it: only a look-up can tell what there is from that one on.
 fn without_gap(mut outcomes: Vec<CommitOutcome>) -> Vec<CommitOutcome> {
-    let stored = |outcome: &CommitOutcome| *outcome == CommitOutcome::Stored;
-    let in_order = outcomes
-        .iter()
-        .take_while(|outcome| stored(outcome))
-        .count();
-    let behind = &mut outcomes[in_order..];
-    if behind.iter().any(stored) {
+    let stored = in_order(&outcomes);
+    let behind = &mut outcomes[stored..];
+    if behind.contains(&CommitOutcome::Stored) {
         behind.fill(CommitOutcome::Unknown);
     }
     outcomes
+}
+
+/// How many are stored before the first that is not.
+fn in_order(outcomes: &[CommitOutcome]) -> usize {
+    let stored = |outcome: &&CommitOutcome| **outcome == CommitOutcome::Stored;
+    outcomes.iter().take_while(stored).count()
 }
 
 fn record_at(seq: Seq, work: &Work) -> Record {

@@ -1,5 +1,6 @@
 //! What goes into the committer and what comes out of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,8 +145,9 @@ pub enum Effect {
     Create(CallId, Vec<NewSession>),
     /// Tell the caller.
     Answer(Ticket, Answer),
-    /// Tell whoever follows this session that there is something new.
-    Announce(SessionId),
+    /// Tell whoever follows their session that these of the records are stored: some of one
+    /// session, one after the other.
+    Announce(Arc<[Record]>, Range<usize>),
 }
 
 /// What a caller is told.

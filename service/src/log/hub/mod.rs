@@ -1,5 +1,7 @@
-//! Who follows which session, and the hints that there is something new.
+//! Who follows which session. `followed` knows what they are told, `news` what it means to each.
 
+mod followed;
+mod news;
 #[cfg(test)]
 mod tests;
 
@@ -9,14 +11,20 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::sync::watch;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::domain::SessionId;
-use crate::store::{Announcement, Store};
+use crate::domain::{Seq, SessionId};
+use crate::store::{Announcement, Record, Store};
 
-/// Spreads announcements to followers. Cheap to clone.
+pub use news::News;
+
+use followed::Followed;
+use news::{Gathering, Heard};
+
+/// Tells followers what is committed. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Hub(Arc<Inner>);
 
@@ -40,25 +48,49 @@ struct State {
 /// few, since its connection broke.
 const LINGER: Duration = Duration::from_secs(10);
 
-struct Followed {
-    sender: watch::Sender<()>,
-    followers: usize,
-}
-
 /// Waits for news of one session.
 pub struct Follower {
     session_id: SessionId,
-    receiver: watch::Receiver<()>,
+    receiver: Receiver<Heard>,
     hub: Hub,
 }
 
 impl Follower {
-    /// Returns when the log may have grown since the last call (or since the follower was made).
-    pub async fn news(&mut self) {
-        // An error means that the hub is gone: then nothing will ever come.
-        if self.receiver.changed().await.is_err() {
-            std::future::pending::<()>().await;
+    /// What came since the last call (or since the follower was made), once there is something
+    /// that one who knows the log up to `seen` does not know. Nothing is lost when the caller
+    /// stops waiting.
+    pub async fn news(&mut self, seen: u64) -> News {
+        loop {
+            let mut gathering = Gathering::after(seen);
+            match self.receiver.recv().await {
+                Ok(heard) => gathering.hear(heard),
+                Err(RecvError::Lagged(_)) => gathering.hear(Heard::Changed),
+                // The hub is gone: nothing will ever come.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+            loop {
+                match self.receiver.try_recv() {
+                    Ok(heard) => gathering.hear(heard),
+                    Err(TryRecvError::Lagged(_)) => gathering.hear(Heard::Changed),
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
+            if let Some(news) = gathering.news() {
+                return news;
+            }
         }
+    }
+}
+
+/// Records that this process is storing.
+pub(super) struct Storing {
+    records: Arc<[Record]>,
+    hub: Hub,
+}
+
+impl Drop for Storing {
+    fn drop(&mut self) {
+        self.hub.at_the_ends(&self.records, Followed::stored);
     }
 }
 
@@ -81,12 +113,8 @@ impl Hub {
         let followed = state
             .followed
             .entry(session_id.clone())
-            .or_insert_with(|| Followed {
-                sender: watch::Sender::new(()),
-                followers: 0,
-            });
-        followed.followers += 1;
-        let receiver = followed.sender.subscribe();
+            .or_insert_with(Followed::new);
+        let receiver = followed.joined();
         state.deserted = None;
         // A stream that has ended is opened again by the next one who follows.
         let is_pumped = state
@@ -103,27 +131,65 @@ impl Hub {
         }
     }
 
-    /// Hints that there is something new in this session.
-    pub(super) fn announce(&self, session_id: &SessionId) {
-        if let Some(followed) = self.lock().followed.get(session_id) {
-            followed.sender.send_replace(());
+    /// These records are being stored until the result is dropped; by then those that are stored
+    /// have to be told.
+    pub(super) fn storing(&self, records: Arc<[Record]>) -> Storing {
+        self.at_the_ends(&records, Followed::storing);
+        let hub = self.clone();
+        Storing { records, hub }
+    }
+
+    /// For each followed session of a batch, with the last of its records.
+    fn at_the_ends(&self, batch: &[Record], act: impl Fn(&mut Followed, Seq)) {
+        let mut state = self.lock();
+        if state.followed.is_empty() {
+            return;
+        }
+        let sessions = batch.chunk_by(|one, next| one.session_id() == next.session_id());
+        for last in sessions.filter_map(<[Record]>::last) {
+            if let Some(followed) = state.followed.get_mut(last.session_id()) {
+                act(followed, last.seq());
+            }
         }
     }
 
-    /// Hints that there may be something new in every session.
-    fn announce_all(&self) {
+    /// These records of one session are stored, one after the other.
+    pub(super) fn committed(&self, records: &[Record]) {
+        let Some(last) = records.last() else {
+            return;
+        };
+        if let Some(followed) = self.lock().followed.get_mut(last.session_id()) {
+            followed.committed(records, last.seq());
+        }
+    }
+
+    /// The log of a session reaches at least this far.
+    fn grown(&self, session_id: &SessionId, seq: Seq) {
+        if let Some(followed) = self.lock().followed.get_mut(session_id) {
+            followed.grown(seq);
+        }
+    }
+
+    /// Something else happened to the log of a session.
+    pub(super) fn changed(&self, session_id: &SessionId) {
+        if let Some(followed) = self.lock().followed.get(session_id) {
+            followed.changed();
+        }
+    }
+
+    /// Anything may have happened to every session.
+    fn all_changed(&self) {
         for followed in self.lock().followed.values() {
-            followed.sender.send_replace(());
+            followed.changed();
         }
     }
 
     fn leave(&self, session_id: &SessionId) {
         let mut state = self.lock();
-        if let Some(followed) = state.followed.get_mut(session_id) {
-            followed.followers -= 1;
-            if followed.followers == 0 {
-                state.followed.remove(session_id);
-            }
+        if let Some(followed) = state.followed.get_mut(session_id)
+            && followed.left() == 0
+        {
+            state.followed.remove(session_id);
         }
         if state.followed.is_empty() {
             state.deserted = Some(Instant::now());
@@ -136,8 +202,9 @@ impl Hub {
             let due = self.lingers_until();
             tokio::select! {
                 announcement = announcements.next() => match announcement {
-                    Some(Announcement::Session(session_id)) => self.announce(&session_id),
-                    Some(Announcement::Everything) => self.announce_all(),
+                    Some(Announcement::Grown(session_id, seq)) => self.grown(&session_id, seq),
+                    Some(Announcement::Changed(session_id)) => self.changed(&session_id),
+                    Some(Announcement::Everything) => self.all_changed(),
                     None => return,
                 },
                 () = sleep_until(due) => {

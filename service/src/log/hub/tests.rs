@@ -3,8 +3,9 @@ use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
 
+use super::followed::WAITING;
 use super::*;
-use crate::domain::{Document, EventId, EventType, NewEvent, Timestamp};
+use crate::domain::{Document, Event, EventId, EventType, NewEvent, Timestamp};
 use crate::log::fake_store::FakeStore;
 use crate::log::{Log, LogMetrics, Settings};
 
@@ -16,9 +17,17 @@ fn session(name: &str) -> SessionId {
     SessionId::from_stored(name)
 }
 
-/// Whether there is news right now.
-fn has_news(follower: &mut Follower) -> bool {
-    follower.news().now_or_never().is_some()
+pub(super) fn seq(number: u64) -> Seq {
+    Seq::new(number).unwrap()
+}
+
+fn grown(name: &str, number: u64) -> Announcement {
+    Announcement::Grown(session(name), seq(number))
+}
+
+/// The news right now for a follower that has seen so much.
+fn news(follower: &mut Follower, seen: u64) -> Option<News> {
+    follower.news(seen).now_or_never()
 }
 
 async fn until_nobody_subscribes(store: &FakeStore) {
@@ -37,30 +46,30 @@ async fn every_follower_of_a_session_is_told_and_nobody_else() {
     let mut first = hub.follow(&session("a"));
     let mut second = hub.follow(&session("a"));
     let mut other = hub.follow(&session("b"));
-    hub.announce(&session("a"));
-    assert!(has_news(&mut first));
-    assert!(has_news(&mut second));
-    assert!(!has_news(&mut other));
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut first, 0), Some(News::Look));
+    assert_eq!(news(&mut second, 0), Some(News::Look));
+    assert_eq!(news(&mut other, 0), None);
 }
 
 #[tokio::test]
 async fn many_announcements_between_two_looks_are_one_piece_of_news() {
     let hub = hub_over(&FakeStore::with_sessions([]));
     let mut follower = hub.follow(&session("a"));
-    hub.announce(&session("a"));
-    hub.announce(&session("a"));
-    assert!(has_news(&mut follower));
-    assert!(!has_news(&mut follower));
+    hub.changed(&session("a"));
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+    assert_eq!(news(&mut follower, 0), None);
 }
 
 #[tokio::test]
 async fn a_follower_is_not_told_what_came_before_it() {
     let hub = hub_over(&FakeStore::with_sessions([]));
     let mut early = hub.follow(&session("a"));
-    hub.announce(&session("a"));
+    hub.changed(&session("a"));
     let mut late = hub.follow(&session("a"));
-    assert!(!has_news(&mut late));
-    assert!(has_news(&mut early));
+    assert_eq!(news(&mut late, 0), None);
+    assert_eq!(news(&mut early, 0), Some(News::Look));
 }
 
 #[tokio::test]
@@ -69,8 +78,8 @@ async fn one_that_leaves_does_not_take_the_others_along() {
     let gone = hub.follow(&session("a"));
     let mut staying = hub.follow(&session("a"));
     drop(gone);
-    hub.announce(&session("a"));
-    assert!(has_news(&mut staying));
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut staying, 0), Some(News::Look));
     drop(staying);
     assert!(hub.lock().followed.is_empty());
 }
@@ -84,20 +93,20 @@ async fn what_other_processes_commit_is_pumped_only_while_somebody_follows() {
     let mut first = hub.follow(&session("a"));
     let second = hub.follow(&session("b"));
     assert_eq!(*store.subscribers.borrow(), 1);
-    store.commit_elsewhere(session("a"));
-    first.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    first.news(0).await;
 
     drop(second);
-    store.commit_elsewhere(session("a"));
-    first.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    first.news(0).await;
 
     drop(first);
     until_nobody_subscribes(&store).await;
 
     let mut again = hub.follow(&session("a"));
     assert_eq!(*store.subscribers.borrow(), 1);
-    store.commit_elsewhere(session("a"));
-    again.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    again.news(0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,8 +120,8 @@ async fn followers_that_come_and_go_share_one_stream_of_announcements() {
     assert_eq!(store.subscriptions.load(Ordering::SeqCst), 1);
     // It is the one that was opened first, and it still works.
     let mut follower = hub.follow(&session("a"));
-    store.commit_elsewhere(session("a"));
-    follower.news().await;
+    store.announce(Announcement::Changed(session("a")));
+    follower.news(0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +134,7 @@ async fn a_stream_of_announcements_lingers_after_the_last_follower_left_however_
     let left = Instant::now();
     for _ in 0..9 {
         tokio::time::sleep(LINGER / 10).await;
-        store.commit_elsewhere(session("a"));
+        store.announce(Announcement::Changed(session("a")));
     }
     assert_eq!(*store.subscribers.borrow(), 1);
     until_nobody_subscribes(&store).await;
@@ -134,14 +143,14 @@ async fn a_stream_of_announcements_lingers_after_the_last_follower_left_however_
 }
 
 #[tokio::test]
-async fn every_follower_is_told_when_announcements_may_have_been_missed() {
+async fn every_follower_looks_when_announcements_may_have_been_missed() {
     let store = FakeStore::with_sessions([]);
     let hub = hub_over(&store);
     let mut first = hub.follow(&session("a"));
     let mut second = hub.follow(&session("b"));
-    store.miss_announcements();
-    first.news().await;
-    second.news().await;
+    store.announce(Announcement::Everything);
+    first.news(0).await;
+    second.news(0).await;
 }
 
 #[tokio::test]
@@ -157,29 +166,164 @@ async fn a_stream_of_announcements_that_ended_is_opened_again_by_the_next_follow
     }
 
     let mut late = hub.follow(&session("b"));
-    store.commit_elsewhere(session("b"));
-    late.news().await;
+    store.announce(Announcement::Changed(session("b")));
+    late.news(0).await;
 }
 
-#[tokio::test]
-async fn followers_hear_of_commits_and_erasures_of_their_own_process() {
-    let store = FakeStore::with_sessions(["s"]);
+fn log_over(store: &Arc<FakeStore>) -> Log {
     let metrics = LogMetrics::register(&prometheus::Registry::new()).unwrap();
-    let log = Log::new(store, Settings::default(), metrics);
-    let mut follower = log.follow(&session("s"));
-    let event = NewEvent {
-        session_id: session("s"),
+    Log::new(store.clone(), Settings::default(), metrics)
+}
+
+fn new_event(name: &str) -> NewEvent {
+    NewEvent {
+        session_id: session(name),
         event_id: EventId::from_stored("a"),
         kind: EventType::System,
         payload: Document::empty(),
         timestamp: None,
         expected_seq: None,
         received_at: Timestamp::from_millis(0),
-    };
-    log.append(event).await.unwrap();
-    assert!(has_news(&mut follower));
+    }
+}
+
+#[tokio::test]
+async fn followers_hear_of_commits_and_erasures_of_their_own_process() {
+    let log = log_over(&FakeStore::with_sessions(["s"]));
+    let mut follower = log.follow(&session("s"));
+    let appended = log.append(new_event("s")).await.unwrap();
+    let told = News::Events(vec![appended.event]);
+    assert_eq!(news(&mut follower, 0), Some(told));
     log.erase(&session("s"), Timestamp::from_millis(1))
         .await
         .unwrap();
-    assert!(has_news(&mut follower));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+}
+
+#[tokio::test]
+async fn an_echo_that_is_faster_than_the_answer_of_the_store_is_no_news() {
+    let store = FakeStore::with_sessions(["s"]);
+    let log = log_over(&store);
+    let mut follower = log.follow(&session("s"));
+    let mut other = log.follow(&session("t"));
+    store.shut_gate();
+    let appending = tokio::spawn({
+        let log = log.clone();
+        async move { log.append(new_event("s")).await.unwrap() }
+    });
+    let mut commits = store.commits.subscribe();
+    commits.wait_for(|begun| !begun.is_empty()).await.unwrap();
+
+    store.announce(grown("s", 1));
+    store.announce(Announcement::Changed(session("t")));
+    other.news(0).await;
+    assert_eq!(news(&mut follower, 0), None);
+
+    store.gate.add_permits(1);
+    let told = News::Events(vec![appending.await.unwrap().event]);
+    assert_eq!(news(&mut follower, 0), Some(told));
+}
+
+#[tokio::test]
+async fn only_who_has_not_seen_that_far_looks() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut behind = hub.follow(&session("a"));
+    let mut caught_up = hub.follow(&session("a"));
+    store.announce(grown("a", 7));
+    assert_eq!(behind.news(6).await, News::Look);
+    assert_eq!(news(&mut caught_up, 7), None);
+}
+
+#[tokio::test]
+async fn what_was_told_before_is_told_to_nobody_again() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut follower = hub.follow(&session("a"));
+    hub.grown(&session("a"), seq(7));
+    assert_eq!(news(&mut follower, 6), Some(News::Look));
+    hub.grown(&session("a"), seq(7));
+    hub.grown(&session("a"), seq(6));
+    assert!(follower.receiver.is_empty());
+    hub.grown(&session("a"), seq(8));
+    assert_eq!(news(&mut follower, 7), Some(News::Look));
+}
+
+#[tokio::test]
+async fn a_follower_that_missed_something_looks_once() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut follower = hub.follow(&session("a"));
+    for number in 1..=10 * WAITING as u64 {
+        hub.grown(&session("a"), seq(number));
+    }
+    // However much it has seen: what it missed may be anything.
+    assert_eq!(news(&mut follower, 10 * WAITING as u64), Some(News::Look));
+    assert_eq!(news(&mut follower, 0), None);
+}
+
+/// The record at this place.
+pub(super) fn record(name: &str, number: u64) -> Record {
+    Record::Event(Event {
+        session_id: session(name),
+        seq: seq(number),
+        event_id: EventId::from_stored(&format!("e{number}")),
+        kind: EventType::System,
+        payload: Document::empty(),
+        timestamp: Timestamp::from_millis(0),
+        recorded_at: Timestamp::from_millis(0),
+    })
+}
+
+/// The seqs of the events that are told from memory to one who has seen so much.
+fn told(follower: &mut Follower, seen: u64) -> Vec<u64> {
+    match news(follower, seen) {
+        Some(News::Events(events)) => events.iter().map(|event| event.seq.get()).collect(),
+        other => panic!("expected events, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_follower_is_told_what_was_committed_and_it_has_not_seen() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut first = hub.follow(&session("a"));
+    let mut second = hub.follow(&session("a"));
+    hub.committed(&[record("a", 1), record("a", 2)]);
+    hub.committed(&[record("a", 3)]);
+    assert_eq!(told(&mut first, 0), [1, 2, 3]);
+    assert_eq!(told(&mut second, 1), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_follower_that_lags_behind_what_is_committed_looks() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut follower = hub.follow(&session("a"));
+    for number in 1..=WAITING as u64 + 1 {
+        hub.committed(&[record("a", number)]);
+    }
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+    hub.committed(&[record("a", 6)]);
+    assert_eq!(told(&mut follower, 5), [6]);
+}
+
+#[tokio::test]
+async fn an_echo_of_what_was_committed_here_wakes_nobody() {
+    let store = FakeStore::with_sessions([]);
+    let hub = hub_over(&store);
+    let mut follower = hub.follow(&session("a"));
+    hub.committed(&[record("a", 1)]);
+    assert_eq!(told(&mut follower, 0), [1]);
+    store.announce(grown("a", 1));
+    store.announce(grown("a", 2));
+    assert_eq!(follower.news(1).await, News::Look);
+    assert!(follower.receiver.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_committed_before_an_erasure_is_not_told_after_it() {
+    let hub = hub_over(&FakeStore::with_sessions([]));
+    let mut follower = hub.follow(&session("a"));
+    hub.committed(&[record("a", 1)]);
+    hub.changed(&session("a"));
+    assert_eq!(news(&mut follower, 0), Some(News::Look));
+    assert_eq!(news(&mut follower, 0), None);
 }

@@ -179,7 +179,7 @@ impl Shell {
         let shell = Arc::clone(self);
         match effect {
             Effect::Answer(..) => {}
-            Effect::Announce(session_id) => self.hub.announce(&session_id),
+            Effect::Announce(records, stored) => self.hub.committed(&records[stored]),
             Effect::LookUp(call, questions) => {
                 tokio::spawn(async move {
                     let result = survive(async { shell.store.look_up(questions).await })
@@ -203,6 +203,7 @@ impl Shell {
                 for wait in waits {
                     self.metrics.wait.observe(wait.as_secs_f64());
                 }
+                let storing = self.hub.storing(Arc::clone(&records));
                 tokio::spawn(async move {
                     let outcomes = survive(async { shell.store.commit(records).await })
                         .await
@@ -210,6 +211,8 @@ impl Shell {
                     shell.drive(|state, now, effects| {
                         state.committer.committed(now, call, &outcomes, effects);
                     });
+                    // Followers have been told what is stored.
+                    drop(storing);
                 });
             }
             Effect::Create(call, sessions) => {

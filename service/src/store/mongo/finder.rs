@@ -3,6 +3,7 @@
 //! an idle service waits for nobody. The pages that were asked for with sessions of one question
 //! are read together too.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mongodb::bson::Timestamp;
@@ -28,7 +29,7 @@ pub(super) struct Answer {
     pub(super) moment: Moment,
     /// The documents of the page that was asked for too, if it could be read with others; or why
     /// only the primary can give them.
-    pub(super) page: Option<Result<(Documents, PageSource), PageSource>>,
+    pub(super) page: Option<Result<(Arc<Documents>, PageSource), PageSource>>,
 }
 
 /// When that was so, and who said it.
@@ -68,11 +69,23 @@ struct Asked {
     asker: oneshot::Sender<Result<Answer, CallError>>,
 }
 
-/// A page that is still to be read, for an answer that is complete but for it.
+/// A page that is still to be read, for answers that are complete but for it.
 struct Pending {
     wish: Wish,
+    askers: Vec<Asker>,
+}
+
+impl Pending {
+    /// The moment of which the page is asked for: the same for all answers to one question.
+    fn at(&self) -> Option<Timestamp> {
+        self.askers.first().and_then(|asker| asker.answer.moment.at)
+    }
+}
+
+/// Who waits for a page.
+struct Asker {
     answer: Answer,
-    asker: oneshot::Sender<Result<Answer, CallError>>,
+    sender: oneshot::Sender<Result<Answer, CallError>>,
 }
 
 /// Questions on their way at the same time: the second one lets readers go on while the first,
@@ -162,7 +175,8 @@ impl Finder {
     }
 
     async fn ask(self: &Arc<Self>, asked: Vec<Asked>) {
-        let ids: Vec<&SessionId> = asked.iter().map(|asked| &asked.id).collect();
+        let ids: HashSet<&SessionId> = asked.iter().map(|asked| &asked.id).collect();
+        let ids: Vec<&SessionId> = ids.into_iter().collect();
         let deadline = self.link.deadline();
         let tails = Some(&self.tails);
         let finding = known::find(&self.link, tails, &ids, known::Asked::Primary, deadline).await;
@@ -181,11 +195,10 @@ impl Finder {
             };
             match answer {
                 Ok(answer) => match stages(&id, page.as_ref(), &answer) {
-                    Some(stages) => pages.add(Pending {
-                        wish: Wish { id, stages },
-                        answer,
-                        asker,
-                    }),
+                    Some(stages) => {
+                        let sender = asker;
+                        pages.add(Wish { id, stages }, Asker { answer, sender });
+                    }
                     None => send(asker, Ok(answer)),
                 },
                 Err(error) => send(asker, Err(error)),
@@ -199,27 +212,23 @@ impl Finder {
     }
 
     async fn read_pages(&self, group: Vec<Pending>, deadline: Instant) {
-        let at = group.first().and_then(|pending| pending.answer.moment.at);
-        let (mut wishes, mut askers) = (Vec::new(), Vec::new());
-        for Pending {
-            wish,
-            answer,
-            asker,
-        } in group
-        {
-            wishes.push(wish);
-            askers.push((answer, asker));
-        }
+        let at = group.first().and_then(Pending::at);
+        let (wishes, askers): (Vec<Wish>, Vec<Vec<Asker>>) = group
+            .into_iter()
+            .map(|pending| (pending.wish, pending.askers))
+            .unzip();
         let gathered = gather(&self.link, &self.replicas, &wishes, at, deadline).await;
         let (mut pages, source) = match gathered {
             Ok((pages, source)) => (pages.into_iter(), Ok(source)),
             Err(source) => (Vec::new().into_iter(), Err(source)),
         };
-        for (answer, asker) in askers {
-            let documents = pages.next().unwrap_or_default();
-            let page = source.map(|source| (documents, source));
-            let page = Some(page);
-            send(asker, Ok(Answer { page, ..answer }));
+        for askers in askers {
+            let documents = Arc::new(pages.next().unwrap_or_default());
+            for Asker { answer, sender } in askers {
+                let page = source.map(|source| (Arc::clone(&documents), source));
+                let page = Some(page);
+                send(sender, Ok(Answer { page, ..answer }));
+            }
         }
     }
 
@@ -236,16 +245,24 @@ fn stages(id: &SessionId, query: Option<&PageQuery>, answer: &Answer) -> Option<
 }
 
 /// Pages by the question that reads them: each session once in each, since a document does not
-/// tell for whom it was read.
+/// tell for which page it was read. One page is read once, whoever wants it.
 #[derive(Default)]
 struct Groups(Vec<Vec<Pending>>);
 
 impl Groups {
-    fn add(&mut self, pending: Pending) {
+    fn add(&mut self, wish: Wish, asker: Asker) {
+        let mut pending = self.0.iter_mut().flatten();
+        if let Some(same) = pending.find(|pending| pending.wish == wish) {
+            same.askers.push(asker);
+            return;
+        }
         let has_room = |group: &&mut Vec<Pending>| {
-            group.len() < PAGES && group.iter().all(|it| it.wish.id != pending.wish.id)
+            group.len() < PAGES && group.iter().all(|it| it.wish.id != wish.id)
         };
-        match self.0.iter_mut().find(has_room) {
+        let group = self.0.iter_mut().find(has_room);
+        let askers = vec![asker];
+        let pending = Pending { wish, askers };
+        match group {
             Some(group) => group.push(pending),
             None => self.0.push(vec![pending]),
         }
@@ -255,4 +272,78 @@ impl Groups {
 fn send(asker: oneshot::Sender<Result<Answer, CallError>>, answer: Result<Answer, CallError>) {
     // Who hung up does not want it any more.
     let _ = asker.send(answer);
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::rawdoc;
+
+    use super::*;
+
+    fn wish(name: &str, after: i64) -> Wish {
+        let mut stages = RawArrayBuf::new();
+        stages.push(rawdoc! {"$match": {"_id.sessionId": name, "_id.seq": {"$gt": after}}});
+        Wish {
+            id: SessionId::from_stored(name),
+            stages,
+        }
+    }
+
+    fn asker() -> Asker {
+        let moment = Moment {
+            at: None,
+            reign: None,
+        };
+        Asker {
+            answer: Answer {
+                found: None,
+                moment,
+                page: None,
+            },
+            sender: oneshot::channel().0,
+        }
+    }
+
+    /// The groups of these wishes, as the sessions and numbers of askers in each.
+    fn grouped(wishes: impl IntoIterator<Item = Wish>) -> Vec<Vec<(String, usize)>> {
+        let mut groups = Groups::default();
+        wishes
+            .into_iter()
+            .for_each(|wish| groups.add(wish, asker()));
+        let shown = |pending: &Pending| {
+            let name = pending.wish.id.as_str().to_owned();
+            (name, pending.askers.len())
+        };
+        let groups = groups.0.iter();
+        groups
+            .map(|group| group.iter().map(shown).collect())
+            .collect()
+    }
+
+    fn entry(name: &str, askers: usize) -> (String, usize) {
+        (name.to_owned(), askers)
+    }
+
+    #[test]
+    fn a_page_that_several_want_is_read_once() {
+        let wishes = [wish("a", 3), wish("b", 3), wish("a", 3), wish("a", 3)];
+        assert_eq!(grouped(wishes), [vec![entry("a", 3), entry("b", 1)]]);
+    }
+
+    #[test]
+    fn different_pages_of_a_session_are_read_by_different_questions() {
+        let wishes = [wish("a", 3), wish("a", 4), wish("b", 3), wish("a", 4)];
+        assert_eq!(
+            grouped(wishes),
+            [vec![entry("a", 1), entry("b", 1)], vec![entry("a", 2)]]
+        );
+    }
+
+    #[test]
+    fn a_question_reads_a_limited_number_of_pages_whoever_wants_them() {
+        let names: Vec<String> = (0..=PAGES).map(|number| format!("s{number}")).collect();
+        let wishes = names.iter().flat_map(|name| [wish(name, 0), wish(name, 0)]);
+        let sizes: Vec<usize> = grouped(wishes).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [PAGES, 1]);
+    }
 }

@@ -19,6 +19,7 @@ use crate::store::mongo::replicas::Replicas;
 pub(super) const PAGES: usize = 16;
 
 /// A page to read with others.
+#[derive(PartialEq)]
 pub(super) struct Wish {
     pub(super) id: SessionId,
     /// The stages that read it.

@@ -2,6 +2,7 @@
 //! much gives the events.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -33,7 +34,7 @@ struct Standing {
     /// The primary that said so, if it was asked.
     reign: Option<Reign>,
     /// A page that was read with those of other sessions.
-    page: Option<Result<(Documents, PageSource), PageSource>>,
+    page: Option<Result<(Arc<Documents>, PageSource), PageSource>>,
 }
 
 pub(super) async fn session(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
-use mongodb::bson::{RawDocumentBuf, doc};
+use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
 use tokio::sync::mpsc;
@@ -82,7 +82,7 @@ async fn pump(
         .watch()
         .pipeline([
             doc! {"$match": {"operationType": {"$in": ["insert", "update", "replace"]}}},
-            doc! {"$project": {"documentKey": 1}},
+            doc! {"$project": {"documentKey": 1, "operationType": 1}},
         ])
         .resume_after(token)
         .max_await_time(QUIET)
@@ -97,16 +97,7 @@ async fn pump(
     loop {
         let change = stream.next_if_any().await?;
         if let Some(change) = change {
-            let session_id = change
-                .get_document("documentKey")
-                .ok()
-                .and_then(|key| codec::id_of(key).ok())
-                .map(|(session_id, _)| session_id);
-            let announcement = match session_id {
-                Some(session_id) => Announcement::Session(session_id),
-                None => Announcement::Everything,
-            };
-            has_missed |= sender.try_send(announcement).is_err();
+            has_missed |= sender.try_send(announced(&change)).is_err();
         }
         if has_missed && sender.try_send(Announcement::Everything).is_ok() {
             has_missed = false;
@@ -117,5 +108,58 @@ async fn pump(
         if is_over {
             return Ok(());
         }
+    }
+}
+
+/// What a change of a record says. One that cannot be read may be of any session.
+fn announced(change: &RawDocument) -> Announcement {
+    let key = change.get_document("documentKey").ok();
+    let Some((session_id, seq)) = key.and_then(|key| codec::id_of(key).ok()) else {
+        return Announcement::Everything;
+    };
+    // A record is inserted once, at the end; only erasing touches it again.
+    if matches!(change.get_str("operationType"), Ok("insert")) {
+        Announcement::Grown(session_id, seq)
+    } else {
+        Announcement::Changed(session_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::rawdoc;
+
+    use super::*;
+    use crate::domain::{Seq, SessionId};
+
+    fn change(operation: &str) -> RawDocumentBuf {
+        let key = rawdoc! {"_id": {"sessionId": "s", "seq": 7_i64}};
+        rawdoc! {"operationType": operation, "documentKey": key}
+    }
+
+    fn session() -> SessionId {
+        SessionId::from_stored("s")
+    }
+
+    #[test]
+    fn an_inserted_record_says_how_far_its_log_reaches() {
+        let grown = Announcement::Grown(session(), Seq::after(6));
+        assert_eq!(announced(&change("insert")), grown);
+    }
+
+    #[test]
+    fn a_record_that_is_written_over_says_only_that_its_log_changed() {
+        for operation in ["update", "replace"] {
+            assert_eq!(
+                announced(&change(operation)),
+                Announcement::Changed(session())
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_read_may_be_of_any_session() {
+        let garbled = rawdoc! {"operationType": "insert"};
+        assert_eq!(announced(&garbled), Announcement::Everything);
     }
 }

@@ -33,7 +33,7 @@ struct Script {
     now: Duration,
     calls: VecDeque<Effect>,
     answers: Vec<(Ticket, Answer)>,
-    announced: Vec<SessionId>,
+    announced: Vec<Vec<Record>>,
     next_ticket: u64,
 }
 
@@ -129,7 +129,9 @@ impl Script {
         for effect in effects {
             match effect {
                 Effect::Answer(ticket, answer) => self.answers.push((ticket, answer)),
-                Effect::Announce(session_id) => self.announced.push(session_id),
+                Effect::Announce(records, stored) => {
+                    self.announced.push(records[stored].to_vec());
+                }
                 call => self.calls.push_back(call),
             }
         }

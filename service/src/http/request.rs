@@ -39,6 +39,12 @@ pub(super) fn parameters<P>(
     }
 }
 
+/// A request whose body has arrived, not yet judged.
+struct Arrived<P> {
+    parameters: P,
+    body: Bytes,
+}
+
 impl<P> Unread<P> {
     /// Reads the body, of at most `limit` bytes; `read` makes the request of it.
     pub(super) async fn body<T>(
@@ -48,9 +54,7 @@ impl<P> Unread<P> {
         limit: usize,
         read: impl FnOnce(P, json::Value<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let bytes = bytes(api, &self.parts, self.body, accepted, limit).await?;
-        let value = json::check(&bytes).map_err(Problem::BadJson)?;
-        read(self.parameters, value)
+        self.arrived(api, accepted, limit).await?.judged(read)
     }
 
     /// The same, of a request that has to wait in a queue: where that has no room, nothing but this
@@ -62,12 +66,11 @@ impl<P> Unread<P> {
         limit: usize,
         read: impl FnOnce(P, json::Value<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let bytes = bytes(api, &self.parts, self.body, accepted, limit).await?;
+        let arrived = self.arrived(api, accepted, limit).await?;
         if !api.log.has_room() {
             return Err(Problem::Overloaded);
         }
-        let value = json::check(&bytes).map_err(Problem::BadJson)?;
-        read(self.parameters, value)
+        arrived.judged(read)
     }
 
     /// Like [`Self::body`], where there need not be a body at all.
@@ -78,28 +81,39 @@ impl<P> Unread<P> {
         limit: usize,
         read: impl FnOnce(P, Option<json::Value<'_>>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let bytes = bytes(api, &self.parts, self.body, accepted, limit).await?;
-        if bytes.is_empty() {
-            return read(self.parameters, None);
+        let arrived = self.arrived(api, accepted, limit).await?;
+        if arrived.body.is_empty() {
+            return read(arrived.parameters, None);
         }
-        let value = json::check(&bytes).map_err(Problem::BadJson)?;
-        read(self.parameters, Some(value))
+        arrived.judged(|parameters, value| read(parameters, Some(value)))
+    }
+
+    async fn arrived(
+        self,
+        api: &Api,
+        accepted: Accepted,
+        limit: usize,
+    ) -> Result<Arrived<P>, Problem> {
+        let bounds = Bounds {
+            accepted,
+            limit,
+            patience: api.timing.body,
+        };
+        Ok(Arrived {
+            parameters: self.parameters,
+            body: body::read(&self.parts.headers, self.body, bounds).await?,
+        })
     }
 }
 
-async fn bytes(
-    api: &Api,
-    parts: &Parts,
-    body: Body,
-    accepted: Accepted,
-    limit: usize,
-) -> Result<Bytes, Problem> {
-    let bounds = Bounds {
-        accepted,
-        limit,
-        patience: api.timing.body,
-    };
-    body::read(&parts.headers, body, bounds).await
+impl<P> Arrived<P> {
+    fn judged<T>(
+        self,
+        read: impl FnOnce(P, json::Value<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let value = json::check(&self.body).map_err(Problem::BadJson)?;
+        read(self.parameters, value)
+    }
 }
 
 /// Reads the parameters of a route that has none in its query, and at most `{sessionId}` in its

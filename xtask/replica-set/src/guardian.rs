@@ -25,7 +25,8 @@ while read -r last; do word=$last; done
 members() {
     printf -- '--dbpath=%s/\n' "$folder" | grep -lazF -f - /proc/[0-9]*/cmdline 2>/dev/null
 }
-while found=$(members); do
+# Processes that end while they are looked at make grep fail, so its exit code says nothing.
+while found=$(members); [ -n "$found" ]; do
     for file in $found; do
         pid=${file#/proc/}
         kill -9 "${pid%/cmdline}" 2>/dev/null
@@ -83,5 +84,47 @@ impl Drop for Guardian {
             let _ = writeln!(pipe, "done");
         }
         let _ = self.shell.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    #[test]
+    fn members_die_also_while_other_processes_come_and_go() {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    Command::new("true").status().unwrap();
+                }
+            });
+            let all_died = (0..20).all(|_| dies_with_its_guardian());
+            over.store(true, Ordering::Relaxed);
+            assert!(all_died);
+        });
+    }
+
+    /// Whether what runs on data of a set is killed by the guardian of that set.
+    fn dies_with_its_guardian() -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let guardian = Guardian::start(folder.path(), Afterwards::Keep).unwrap();
+        let mut member = Command::new("sh")
+            .args(["-c", "read -r _", "member"])
+            .arg(format!("--dbpath={}/data", folder.path().display()))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(guardian);
+        let died = member.try_wait().unwrap().is_some();
+        let _ = member.kill();
+        member.wait().unwrap();
+        died
     }
 }

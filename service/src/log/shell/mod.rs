@@ -177,14 +177,14 @@ impl Shell {
     /// Every call to the store runs in its own task, to its end, whoever still waits for it.
     fn perform(self: &Arc<Self>, effect: Effect) {
         let shell = Arc::clone(self);
+        let store = Arc::clone(&self.store);
         match effect {
             Effect::Answer(..) => {}
             Effect::Announce(records, stored) => self.hub.committed(&records[stored]),
             Effect::LookUp(call, questions) => {
-                tokio::spawn(async move {
-                    let result = survive(async { shell.store.look_up(questions).await })
-                        .await
-                        .unwrap_or(Err(StoreError::TimedOut));
+                let look_up = async move { store.look_up(questions).await };
+                begin(look_up, move |result| {
+                    let result = result.unwrap_or(Err(StoreError::TimedOut));
                     if let Err(error) = &result {
                         tracing::warn!(%error, "look-up failed, will be repeated");
                     }
@@ -204,10 +204,9 @@ impl Shell {
                     self.metrics.wait.observe(wait.as_secs_f64());
                 }
                 let storing = self.hub.storing(Arc::clone(&records));
-                tokio::spawn(async move {
-                    let outcomes = survive(async { shell.store.commit(records).await })
-                        .await
-                        .unwrap_or_default();
+                let commit = async move { store.commit(records).await };
+                begin(commit, move |outcomes| {
+                    let outcomes = outcomes.unwrap_or_default();
                     shell.drive(|state, now, effects| {
                         state.committer.committed(now, call, &outcomes, effects);
                     });
@@ -216,10 +215,9 @@ impl Shell {
                 });
             }
             Effect::Create(call, sessions) => {
-                tokio::spawn(async move {
-                    let outcomes = survive(async { shell.store.create(sessions).await })
-                        .await
-                        .unwrap_or_default();
+                let create = async move { store.create(sessions).await };
+                begin(create, move |outcomes| {
+                    let outcomes = outcomes.unwrap_or_default();
                     shell.drive(|state, now, effects| {
                         state.committer.created(now, call, outcomes, effects);
                     });
@@ -266,6 +264,23 @@ impl Drop for Shell {
 /// The answer when the committer let go of a request without one, which only a panic can cause:
 /// nothing is known, repeating is safe.
 const LOST: Answer = Answer::Refused(Refusal::TimedOut);
+
+/// Makes a call to the store, and what follows from its result, in a task of its own. The call begins
+/// right here: a new task would have its turn behind all that is ready already, such as the requests
+/// that the batch before has just answered, and the store would wait meanwhile.
+fn begin<T: Send + 'static>(
+    call: impl Future<Output = T> + Send + 'static,
+    then: impl FnOnce(Option<T>) + Send + 'static,
+) {
+    let mut call = Box::pin(survive(call));
+    let at_once = call.as_mut().now_or_never();
+    tokio::spawn(async move {
+        then(match at_once {
+            Some(result) => result,
+            None => call.await,
+        });
+    });
+}
 
 /// The result of a call to the store; `None` if it panicked, which leaves its outcome unknown.
 /// The call is made inside the future that comes in, so that a panic on the way to the first

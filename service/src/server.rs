@@ -130,7 +130,7 @@ impl Server {
             tcp: listener.tcp,
             router,
             limits,
-            http: protocol(limits),
+            protocols: Arc::new(Protocols::new(limits)),
             free: Arc::new(Semaphore::new(limits.connections)),
             stop: stop.clone(),
             connections: connections.clone(),
@@ -166,7 +166,43 @@ impl Server {
     }
 }
 
-fn protocol(limits: ConnectionLimits) -> Builder<TokioExecutor> {
+/// What connections speak, which their first bytes tell.
+struct Protocols {
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
+    /// Finds out by itself, for too few bytes to tell.
+    either: Builder<TokioExecutor>,
+}
+
+/// How the preface of HTTP/2 begins (RFC 9113 §3.4), and no request of HTTP/1.
+const HTTP2_OPENING: [u8; 3] = *b"PRI";
+
+impl Protocols {
+    fn new(limits: ConnectionLimits) -> Self {
+        let either = either_protocol(limits);
+        Self {
+            http1: either.clone().http1_only(),
+            http2: either.clone().http2_only(),
+            either,
+        }
+    }
+
+    /// The one that a connection speaks which opens with these bytes, three if there are as many.
+    ///
+    /// Not left to hyper: what it reads to find out it gives to HTTP/1 as a first small read, whose
+    /// buffer doubles for the second one, to 16 KiB for as long as the connection lasts.
+    fn opened_with(&self, bytes: &[u8]) -> &Builder<TokioExecutor> {
+        if bytes == HTTP2_OPENING {
+            &self.http2
+        } else if HTTP2_OPENING.starts_with(bytes) {
+            &self.either
+        } else {
+            &self.http1
+        }
+    }
+}
+
+fn either_protocol(limits: ConnectionLimits) -> Builder<TokioExecutor> {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
@@ -184,7 +220,7 @@ struct Acceptor {
     tcp: TcpListener,
     router: Router,
     limits: ConnectionLimits,
-    http: Builder<TokioExecutor>,
+    protocols: Arc<Protocols>,
     free: Arc<Semaphore>,
     stop: CancellationToken,
     connections: TaskTracker,
@@ -220,9 +256,9 @@ impl Acceptor {
     /// Serves a connection on a task of its own, for as long as it has its place.
     fn serve(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
         let (router, limits) = (self.router.clone(), self.limits);
-        let (http, stop) = (self.http.clone(), self.stop.clone());
+        let (protocols, stop) = (Arc::clone(&self.protocols), self.stop.clone());
         self.connections.spawn(async move {
-            serve_connection(stream, router, &http, limits, &stop).await;
+            serve_connection(stream, router, &protocols, limits, &stop).await;
             drop(place);
         });
     }
@@ -241,7 +277,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 async fn serve_connection(
     stream: TcpStream,
     router: Router,
-    http: &Builder<TokioExecutor>,
+    protocols: &Protocols,
     limits: ConnectionLimits,
     stop: &CancellationToken,
 ) {
@@ -255,9 +291,26 @@ async fn serve_connection(
         has_asked.store(true, Ordering::Relaxed);
         router.clone().call(request.map(Body::new))
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     // hyper's own limit begins only when it knows the version of HTTP, some bytes later.
     let mut first_head = pin!(tokio::time::sleep(limits.first_head));
+    let mut opening = [0; HTTP2_OPENING.len()];
+    let opened = tokio::select! {
+        biased;
+        opened = stream.peek(&mut opening) => opened,
+        () = stop.cancelled() => return,
+        () = &mut first_head => {
+            tracing::debug!("a connection sent nothing in time");
+            return;
+        }
+    };
+    let http = match opened {
+        Ok(bytes) => protocols.opened_with(&opening[..bytes]),
+        Err(error) => {
+            tracing::debug!(%error, "a connection broke");
+            return;
+        }
+    };
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut is_watched = true;
     let mut is_stopping = false;
     loop {

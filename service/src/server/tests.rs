@@ -83,6 +83,22 @@ async fn http_2_is_spoken_with_who_begins_with_it() {
     assert_eq!(answer.text().await.unwrap(), "hello");
 }
 
+#[tokio::test]
+async fn what_is_spoken_is_found_out_however_slowly_it_begins() {
+    let (_server, addr) = start(hello(), PATIENT).await;
+    let http1 = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    // The preface, and settings that change nothing (RFC 9113 §3.4, §6.5).
+    let http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    for (asked, answer) in [(http1, "HTTP/1.1 200 OK"), (http2, "\x04\0\0\0\0\0")] {
+        let mut client = Client::connect(addr).await;
+        for piece in asked.split_inclusive(|_: char| true) {
+            client.send(piece).await;
+            tokio::task::yield_now().await;
+        }
+        client.until(answer).await;
+    }
+}
+
 fn reqwest_http2() -> reqwest::Client {
     crate::tls::install();
     let builder = reqwest::Client::builder()

@@ -1,6 +1,8 @@
 //! Listening and serving: connections, their limits and their end. What is served is a router, of
 //! which nothing is known here.
 
+mod stream;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -10,7 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -25,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::config::ListenAddr;
+use crate::server::stream::Stream;
 
 /// A port that is bound, before anything is served on it.
 #[derive(Debug)]
@@ -175,7 +179,7 @@ struct Protocols {
 }
 
 /// How the preface of HTTP/2 begins (RFC 9113 §3.4), and no request of HTTP/1.
-const HTTP2_OPENING: [u8; 3] = *b"PRI";
+const HTTP2_OPENING: [u8; 4] = *b"PRI ";
 
 impl Protocols {
     fn new(limits: ConnectionLimits) -> Self {
@@ -187,7 +191,7 @@ impl Protocols {
         }
     }
 
-    /// The one that a connection speaks which opens with these bytes, three if there are as many.
+    /// The one that a connection speaks which opens with these bytes, four if there are as many.
     ///
     /// Not left to hyper: what it reads to find out it gives to HTTP/1 as a first small read, whose
     /// buffer doubles for the second one, to 16 KiB for as long as the connection lasts.
@@ -274,6 +278,23 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
+/// How many bytes the head has in HTTP/1. hyper refuses only one that does not fit into its buffer,
+/// which may be larger than it was told.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let uri = request.uri().path_and_query();
+    let line = request.method().as_str().len() + uri.map_or(0, |it| it.as_str().len());
+    let fields = request.headers().iter();
+    line + fields
+        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
+        .sum::<usize>()
+}
+
+/// As hyper answers it.
+fn head_too_large() -> Response {
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    (status, [(header::CONNECTION, "close")]).into_response()
+}
+
 async fn serve_connection(
     stream: TcpStream,
     router: Router,
@@ -289,7 +310,14 @@ async fn serve_connection(
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
-        router.clone().call(request.map(Body::new))
+        let is_small = head_bytes(&request) <= HEAD_BYTES as usize;
+        let answer = is_small.then(|| router.clone().call(request.map(Body::new)));
+        async {
+            match answer {
+                Some(answer) => answer.await,
+                None => Ok(head_too_large()),
+            }
+        }
     });
     // hyper's own limit begins only when it knows the version of HTTP, some bytes later.
     let mut first_head = pin!(tokio::time::sleep(limits.first_head));
@@ -310,7 +338,7 @@ async fn serve_connection(
             return;
         }
     };
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Stream(stream)), service));
     let mut is_watched = true;
     let mut is_stopping = false;
     loop {

@@ -58,7 +58,8 @@ impl Client {
         let mut bytes = Vec::new();
         // A reset is an end too.
         let _ = self.0.read_to_end(&mut bytes).await;
-        String::from_utf8(bytes).unwrap()
+        // HTTP/2 is no text.
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
@@ -87,15 +88,32 @@ async fn http_2_is_spoken_with_who_begins_with_it() {
 async fn what_is_spoken_is_found_out_however_slowly_it_begins() {
     let (_server, addr) = start(hello(), PATIENT).await;
     let http1 = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
-    // The preface, and settings that change nothing (RFC 9113 §3.4, §6.5).
+    // The preface, and settings that change nothing, which are acknowledged (RFC 9113 §3.4, §6.5).
     let http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    for (asked, answer) in [(http1, "HTTP/1.1 200 OK"), (http2, "\x04\0\0\0\0\0")] {
+    for (asked, answer) in [(http1, "HTTP/1.1 200 OK"), (http2, "\x04\x01\0\0\0\0")] {
         let mut client = Client::connect(addr).await;
         for piece in asked.split_inclusive(|_: char| true) {
             client.send(piece).await;
             tokio::task::yield_now().await;
         }
         client.until(answer).await;
+    }
+}
+
+#[test]
+fn what_is_spoken_is_told_by_four_bytes() {
+    let protocols = Protocols::new(PATIENT);
+    let speaks = |bytes: &[u8]| {
+        let http = protocols.opened_with(bytes);
+        (http.is_http1_available(), http.is_http2_available())
+    };
+    let (http1, http2, either) = ((true, false), (false, true), (true, true));
+    for bytes in ["GET ", "G", "POST", "PO", "PRIV", "\x16\x03"] {
+        assert_eq!(speaks(bytes.as_bytes()), http1, "{bytes}");
+    }
+    assert_eq!(speaks(b"PRI "), http2);
+    for bytes in ["", "P", "PR", "PRI"] {
+        assert_eq!(speaks(bytes.as_bytes()), either, "{bytes}");
     }
 }
 
@@ -177,12 +195,15 @@ async fn one_connection_too_many_waits_for_a_place() {
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let (_server, addr) = start(hello(), PATIENT).await;
-    let mut client = Client::connect(addr).await;
-    let large = "x".repeat(HEAD_BYTES as usize);
-    client
-        .send(&format!("GET / HTTP/1.1\r\nX: {large}\r\n\r\n"))
-        .await;
-    assert!(client.rest().await.starts_with("HTTP/1.1 431"));
+    // The last one leaves much unread when it is refused.
+    for bytes in [HEAD_BYTES, HEAD_BYTES + HEAD_BYTES / 2, 3 * HEAD_BYTES] {
+        let mut client = Client::connect(addr).await;
+        let large = "x".repeat(bytes as usize);
+        client
+            .send(&format!("GET / HTTP/1.1\r\nX: {large}\r\n\r\n"))
+            .await;
+        assert!(client.rest().await.starts_with("HTTP/1.1 431"));
+    }
 }
 
 #[tokio::test]

@@ -133,6 +133,7 @@ impl Shell {
     fn drive(self: &Arc<Self>, step: impl FnOnce(&mut State, Duration, &mut Vec<Effect>)) {
         let mut effects = Vec::new();
         let mut answers = Vec::new();
+        let mut news = Vec::new();
         let mut calls = Vec::new();
         let now = self.started.elapsed();
         {
@@ -143,6 +144,7 @@ impl Shell {
                     Effect::Answer(ticket, answer) => {
                         answers.push((state.callers.remove(&ticket), answer));
                     }
+                    Effect::Announce(records, stored) => news.push((records, stored)),
                     call => calls.push(call),
                 }
             }
@@ -163,14 +165,18 @@ impl Shell {
                 self.idle.notify_waiters();
             }
         }
-        for call in calls {
-            self.perform(call);
+        for (records, stored) in news {
+            self.hub.committed(&records[stored]);
         }
         for (caller, answer) in answers {
             if let Some(caller) = caller {
                 // A caller that hung up does not want it any more.
                 let _ = caller.send(answer);
             }
+        }
+        // Last, since a large batch takes its time to be encoded.
+        for call in calls {
+            self.perform(call);
         }
     }
 
@@ -179,8 +185,7 @@ impl Shell {
         let shell = Arc::clone(self);
         let store = Arc::clone(&self.store);
         match effect {
-            Effect::Answer(..) => {}
-            Effect::Announce(records, stored) => self.hub.committed(&records[stored]),
+            Effect::Answer(..) | Effect::Announce(..) => {}
             Effect::LookUp(call, questions) => {
                 let look_up = async move { store.look_up(questions).await };
                 begin(look_up, move |result| {

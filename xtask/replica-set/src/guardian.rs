@@ -92,22 +92,34 @@ mod tests {
     use std::{
         sync::atomic::{AtomicBool, Ordering},
         thread,
+        time::Duration,
     };
 
     use super::*;
+    use crate::process;
+
+    /// Ends what is beside a test, also when that fails.
+    struct Over<'a>(&'a AtomicBool);
+
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn members_die_also_while_other_processes_come_and_go() {
-        let over = AtomicBool::new(false);
+        let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
+                while !is_over.load(Ordering::Relaxed) {
                     Command::new("true").status().unwrap();
                 }
             });
-            let all_died = (0..20).all(|_| dies_with_its_guardian());
-            over.store(true, Ordering::Relaxed);
-            assert!(all_died);
+            let _over = Over(&is_over);
+            for _ in 0..20 {
+                assert!(dies_with_its_guardian());
+            }
         });
     }
 
@@ -121,10 +133,20 @@ mod tests {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
+        // A new process has no arguments for a moment, and one that dies is not yet dead.
+        comes_true(|| process::find(folder.path()) == Some(member.id()));
         drop(guardian);
-        let died = member.try_wait().unwrap().is_some();
+        let died = comes_true(|| member.try_wait().unwrap().is_some());
         let _ = member.kill();
         member.wait().unwrap();
         died
+    }
+
+    /// Waits for it, five seconds at most.
+    fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+        (0..500).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            is_so()
+        })
     }
 }

@@ -43,9 +43,25 @@ const PREPARING: usize = 16;
 
 /// Sends what has to be stored before; here every answer has to be the expected one.
 pub(crate) async fn prepare(target: &Target, preparation: Preparation) -> anyhow::Result<()> {
-    let mut connections = client::connect(&target.urls, PREPARING).await?;
+    prepare_over(target, preparation, PREPARING).await
+}
+
+/// The same one request after the other, so that events are stored in the order of their times.
+pub(crate) async fn prepare_in_order(
+    target: &Target,
+    preparation: Preparation,
+) -> anyhow::Result<()> {
+    prepare_over(target, preparation, 1).await
+}
+
+async fn prepare_over(
+    target: &Target,
+    preparation: Preparation,
+    connections: usize,
+) -> anyhow::Result<()> {
+    let mut connections = client::connect(&target.urls, connections).await?;
     for (source, requests) in preparation {
-        let mut progress = Progress::new(PREPARING);
+        let mut progress = Progress::new(connections.len());
         let stop = Stop::Before(requests);
         let outcome = crate::closed::run(&mut connections, &source, &mut progress, stop)
             .await

@@ -15,7 +15,8 @@ pub(crate) async fn measure(bench: &Bench<'_>, lengths: &[u64]) -> anyhow::Resul
     let mut measured = Vec::new();
     for length in lengths {
         let group = format!("{}-{length}", bench.run);
-        measure::prepare(&target, workload::session_of(&group, *length)).await?;
+        let session = workload::session_of(&group, *length);
+        measure::prepare_in_order(&target, session).await?;
         for view in View::ALL {
             eprintln!("  {view} page of {length} events");
             let source = workload::pages_of(&group, *length, view);

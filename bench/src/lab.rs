@@ -62,6 +62,13 @@ impl Lab {
         Self { service, set: None }
     }
 
+    /// Another one for the same service, with a database of its own.
+    pub(crate) async fn beside(&self, backend: Backend) -> anyhow::Result<Self> {
+        let mut lab = Self::new(self.service.clone());
+        lab.prepare(backend).await?;
+        Ok(lab)
+    }
+
     /// Starts the database that the backend needs, if it does not run yet, and ends one that it
     /// does not need: even an idle one takes CPU time.
     pub(crate) async fn prepare(&mut self, backend: Backend) -> anyhow::Result<()> {
@@ -71,9 +78,14 @@ impl Lab {
                 self.set = Some(ReplicaSet::start(Options::default()).await?);
             }
             (Backend::Mongodb, Some(_)) => {}
-            (Backend::Embedded | Backend::Given, _) => self.set = None,
+            (Backend::Embedded | Backend::Given, _) => self.end_database(),
         }
         Ok(())
+    }
+
+    /// Ends the database, if one runs, with all that it stores.
+    pub(crate) fn end_database(&mut self) {
+        self.set = None;
     }
 
     /// The database.

@@ -66,7 +66,11 @@ impl Runner<'_> {
         step: &Step,
         results: &mut Results,
     ) -> anyhow::Result<()> {
-        self.lab.prepare(step.backend).await?;
+        match step.what {
+            // It starts its own.
+            What::Growth { .. } => self.lab.end_database(),
+            _ => self.lab.prepare(step.backend).await?,
+        }
         let bench = Bench {
             lab: &self.lab,
             backend: step.backend,

@@ -5,7 +5,7 @@ use std::iter;
 use crate::{
     ceiling::{self, CeilingKind, Drive, Sample},
     figures::{self, RoundLatency, Spread},
-    measure::{closed::Subject, rounds::Round},
+    measure::{closed::Subject, rounds::Gave},
     results::Ceiling,
 };
 
@@ -35,28 +35,23 @@ impl Ceilings {
         Ok(Self(running))
     }
 
-    /// None at all.
-    pub(super) fn none() -> Self {
-        Self(Vec::new())
-    }
-
-    /// After a round of the service.
+    /// After a round of the service that gave this.
     pub(super) async fn round(
         &mut self,
         subject: &Subject<'_>,
         connections: usize,
-        round: &Round,
+        gave: Gave,
     ) -> anyhow::Result<()> {
         let items = figures::float(subject.workload.items());
         for running in &mut self.0 {
             let drive = Drive {
                 connections,
-                batch: whole(round.batch.unwrap_or(1.0)),
+                batch: whole(gave.batch.unwrap_or(1.0)),
                 time: subject.bench.pace.ceiling_round,
             };
             let sample = running.ceiling.measure(drive).await?;
             eprintln!("    {}: {:.0}/s", running.kind, sample.rate);
-            let own = running.kind.comparable(round.rate(), items);
+            let own = running.kind.comparable(gave.rate, items);
             running.samples.push((own, sample));
             running.batches.push(figures::float(drive.batch));
         }

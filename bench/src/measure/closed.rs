@@ -3,7 +3,7 @@
 use crate::{
     lab::Target,
     measure::{self, Bench, ceilings::Ceilings, rounds::Rounds},
-    results::Closed,
+    results::{Ceiling, Closed},
     workload::{self, Workload},
 };
 
@@ -13,7 +13,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) workload: Workload,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
     /// Measures on one store; every number of connections goes on with what the last has left.
     pub(crate) async fn measure(
         &self,
@@ -24,38 +24,46 @@ impl Subject<'_> {
         measure::prepare(&target, workload::preload(&self.bench.run, preload)).await?;
         let mut measured = Vec::with_capacity(connections.len());
         for connections in connections {
-            let ceilings = Ceilings::start(self).await?;
-            measured.push(self.on(&target, *connections, ceilings).await?);
+            let mut ceilings = Ceilings::start(self).await?;
+            let mut rounds = self.warm_up(&target, *connections).await?;
+            for _ in 0..self.bench.pace.rounds {
+                let gave = rounds.next().await?;
+                ceilings.round(self, *connections, gave).await?;
+            }
+            measured.push(self.condense(&rounds, ceilings.condense()?)?);
         }
         Ok(measured)
     }
 
-    /// Measures on a store that may have been used for something else already.
-    pub(super) async fn on(
+    /// What measures on a store that may have been used for something else already.
+    pub(super) async fn warm_up(
         &self,
-        target: &Target,
+        target: &'a Target,
         connections: usize,
-        mut ceilings: Ceilings,
-    ) -> anyhow::Result<Closed> {
+    ) -> anyhow::Result<Rounds<'a>> {
         let group = format!("{}-{}-{connections}", self.bench.run, self.workload);
         measure::prepare(target, self.workload.preparation(&group)).await?;
         let source = self.workload.source(&group);
-        let rounds = Rounds::measure(self.bench, target, &source, connections, async |round| {
-            ceilings.round(self, connections, round).await
-        });
-        let rounds = rounds.await?;
+        Rounds::warm_up(self.bench, target, source, connections).await
+    }
+
+    pub(super) fn condense(
+        &self,
+        rounds: &Rounds<'_>,
+        ceilings: Vec<Ceiling>,
+    ) -> anyhow::Result<Closed> {
         Ok(Closed {
             backend: self.bench.backend,
             workload: self.workload,
-            connections,
+            connections: rounds.connections(),
             answers: rounds.answers(),
             rate: rounds.rate(),
             latency_micros: rounds.latency()?,
             errors: rounds.errors(),
             cpu_micros: rounds.cpu(),
-            memory: target.watched.memory()?,
+            memory: rounds.memory()?,
             batch: rounds.batch(),
-            ceilings: ceilings.condense()?,
+            ceilings,
         })
     }
 }

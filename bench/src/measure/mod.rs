@@ -11,7 +11,10 @@ mod rounds;
 pub(crate) mod soak;
 pub(crate) mod stream;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 
@@ -41,6 +44,12 @@ pub(crate) struct Bench<'a> {
 /// needed for them is not what its memory is measured by later.
 const PREPARING: usize = 16;
 
+/// Parts of a preparation that is told of while it goes on.
+const TOLD_PARTS: u64 = 20;
+
+/// For how long nothing is told of a preparation.
+const UNTOLD: Duration = Duration::from_secs(10);
+
 /// Sends what has to be stored before; here every answer has to be the expected one.
 pub(crate) async fn prepare(target: &Target, preparation: Preparation) -> anyhow::Result<()> {
     prepare_over(target, preparation, PREPARING).await
@@ -60,17 +69,24 @@ async fn prepare_over(
     connections: usize,
 ) -> anyhow::Result<()> {
     let mut connections = client::connect(&target.urls, connections).await?;
+    let mut told = Instant::now();
     for (source, requests) in preparation {
         let mut progress = Progress::new(connections.len());
-        let stop = Stop::Before(requests);
-        let outcome = crate::closed::run(&mut connections, &source, &mut progress, stop)
-            .await
-            .context("cannot prepare the store")?;
-        anyhow::ensure!(
-            outcome.failures.is_empty(),
-            "cannot prepare the store: {:?}",
-            outcome.failures
-        );
+        for part in 1..=TOLD_PARTS {
+            let stop = Stop::Before(requests * part / TOLD_PARTS);
+            let outcome = crate::closed::run(&mut connections, &source, &mut progress, stop)
+                .await
+                .context("cannot prepare the store")?;
+            anyhow::ensure!(
+                outcome.failures.is_empty(),
+                "cannot prepare the store: {:?}",
+                outcome.failures
+            );
+            if told.elapsed() >= UNTOLD {
+                eprintln!("  prepared: {} %", 100 * part / TOLD_PARTS);
+                told = Instant::now();
+            }
+        }
     }
     Ok(())
 }

@@ -20,8 +20,7 @@ pub(crate) async fn measure(bench: &Bench<'_>, lengths: &[u64]) -> anyhow::Resul
         for view in View::ALL {
             eprintln!("  {view} page of {length} events");
             let source = workload::pages_of(&group, *length, view);
-            let between = async |_: &_| Ok(());
-            let rounds = Rounds::measure(bench, &target, &source, CONNECTIONS, between).await?;
+            let rounds = Rounds::measure(bench, &target, source, CONNECTIONS).await?;
             measured.push(Pages {
                 backend: bench.backend,
                 length: *length,

@@ -3,95 +3,144 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    client,
+    client::{self, Connection},
     closed::{self, Outcome, Progress, Stop},
     figures::{RoundLatency, Spread},
     lab::Target,
     measure::{self, Bench},
     metrics::Commits,
-    process::CpuTimes,
+    process::{CpuTimes, Memory},
     results::Cpu,
     workload::Source,
 };
 
-/// What a round gave.
-pub(super) struct Round {
+struct Round {
     outcome: Outcome,
     cpu: CpuTimes,
+    gave: Gave,
+}
+
+/// What ceilings are compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Gave {
+    /// Expected answers a second.
+    pub(super) rate: f64,
     /// Records in a commit, if there was one.
     pub(super) batch: Option<f64>,
 }
 
-/// All rounds of one source at one number of connections.
-pub(super) struct Rounds(Vec<Round>);
-
-impl Round {
-    /// Expected answers a second.
-    pub(super) fn rate(&self) -> f64 {
-        self.outcome.rate()
-    }
+/// The rounds so far of one source at one number of connections, and what the next one needs.
+pub(super) struct Rounds<'a> {
+    bench: &'a Bench<'a>,
+    target: &'a Target,
+    source: Source,
+    connections: Vec<Connection>,
+    progress: Progress,
+    done: Vec<Round>,
 }
 
-impl Rounds {
-    /// Warms up and measures; `between` is called after each round, while nothing is sent.
-    pub(super) async fn measure(
-        bench: &Bench<'_>,
-        target: &Target,
-        source: &Source,
+impl<'a> Rounds<'a> {
+    /// Connects and warms up.
+    pub(super) async fn warm_up(
+        bench: &'a Bench<'a>,
+        target: &'a Target,
+        source: Source,
         connections: usize,
-        mut between: impl AsyncFnMut(&Round) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         let mut open = client::connect(&target.urls, connections).await?;
         let mut progress = Progress::new(connections);
         target.watched.reset_peak()?;
         let stop = Stop::after(bench.pace.warm_up);
-        closed::run(&mut open, source, &mut progress, stop).await?;
-        let mut rounds = Vec::with_capacity(bench.pace.rounds);
-        for number in 1..=bench.pace.rounds {
-            let commits = Commits::read(&target.admin).await?;
-            let before = target.watched.cpu_times()?;
-            let stop = Stop::after(bench.pace.round);
-            let outcome = closed::run(&mut open, source, &mut progress, stop).await?;
-            let round = Round {
-                cpu: target.watched.cpu_times()?.since(before),
-                batch: Commits::read(&target.admin).await?.mean_since(commits),
-                outcome,
-            };
-            let rate = round.rate();
-            let of = bench.pace.rounds;
-            eprintln!("  {connections} connections, round {number} of {of}: {rate:.0}/s");
-            between(&round).await?;
-            rounds.push(round);
+        closed::run(&mut open, &source, &mut progress, stop).await?;
+        Ok(Self {
+            bench,
+            target,
+            source,
+            connections: open,
+            progress,
+            done: Vec::with_capacity(bench.pace.rounds),
+        })
+    }
+
+    /// All of them, one after the other.
+    pub(super) async fn measure(
+        bench: &'a Bench<'a>,
+        target: &'a Target,
+        source: Source,
+        connections: usize,
+    ) -> anyhow::Result<Self> {
+        let mut rounds = Self::warm_up(bench, target, source, connections).await?;
+        for _ in 0..bench.pace.rounds {
+            rounds.next().await?;
         }
-        Ok(Self(rounds))
+        Ok(rounds)
+    }
+
+    /// One more.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Gave> {
+        let Self {
+            bench,
+            target,
+            source,
+            connections,
+            progress,
+            done,
+        } = self;
+        let commits = Commits::read(&target.admin).await?;
+        let before = target.watched.cpu_times()?;
+        let stop = Stop::after(bench.pace.round);
+        let outcome = closed::run(connections, source, progress, stop).await?;
+        let cpu = target.watched.cpu_times()?.since(before);
+        let gave = Gave {
+            rate: outcome.rate(),
+            batch: Commits::read(&target.admin).await?.mean_since(commits),
+        };
+        eprintln!(
+            "  {} connections, round {} of {}: {:.0}/s",
+            connections.len(),
+            done.len() + 1,
+            bench.pace.rounds,
+            gave.rate
+        );
+        done.push(Round { outcome, cpu, gave });
+        Ok(gave)
     }
 
     /// Expected answers in all.
     pub(super) fn answers(&self) -> u64 {
-        self.0.iter().map(|it| it.outcome.latencies.len()).sum()
+        self.done.iter().map(|it| it.outcome.latencies.len()).sum()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Of the service, now and at its peak since the warm-up began.
+    pub(super) fn memory(&self) -> anyhow::Result<Option<Memory>> {
+        self.target.watched.memory()
     }
 
     pub(super) fn rate(&self) -> Spread {
-        Spread::of(self.0.iter().map(Round::rate))
+        Spread::of(self.done.iter().map(|it| it.gave.rate))
     }
 
     pub(super) fn latency(&self) -> anyhow::Result<RoundLatency> {
-        let latencies: Vec<_> = self.0.iter().map(|it| &it.outcome.latencies).collect();
+        let latencies: Vec<_> = self.done.iter().map(|it| &it.outcome.latencies).collect();
         RoundLatency::of(&latencies)
     }
 
     pub(super) fn errors(&self) -> BTreeMap<String, u64> {
-        measure::errors(self.0.iter().map(|it| &it.outcome.failures))
+        measure::errors(self.done.iter().map(|it| &it.outcome.failures))
     }
 
     pub(super) fn cpu(&self) -> Cpu {
-        let costs = self.0.iter().map(|it| (it.cpu, it.outcome.answers()));
+        let costs = self.done.iter().map(|it| (it.cpu, it.outcome.answers()));
         measure::cpu(&costs.collect::<Vec<_>>())
     }
 
     /// Records in a commit; `None` if a round had no commit.
     pub(super) fn batch(&self) -> Option<Spread> {
-        let batches: Option<Vec<f64>> = self.0.iter().map(|it| it.batch).collect();
+        let batches: Option<Vec<f64>> = self.done.iter().map(|it| it.gave.batch).collect();
         batches.map(Spread::of)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    backend::Backend,
     ceiling::CeilingKind,
     plan::{Pace, Plan, Rates, Step, What},
     workload::View,
@@ -45,27 +46,32 @@ impl Step {
             What::Stream { .. } => PREPARATION + rounds(pace, pace.round),
             What::Growth { workloads, events } => {
                 let each = PREPARATION + rounds(pace, pace.round);
-                stored(*events) + times(each, 2 * workloads.len())
+                stored(*backend, *events) + times(each, 2 * workloads.len())
             }
             What::Pages { lengths } => {
                 let views = lengths.len() * View::ALL.len();
                 let pages = times(rounds(pace, pace.round), views);
-                PREPARATION + stored(lengths.iter().sum()) + pages
+                PREPARATION + stored(*backend, lengths.iter().sum()) + pages
             }
             What::Streams { counts } => PREPARATION + times(REST, counts.len()),
             What::Lanes { counts } => {
                 let sessions = counts.iter().max().copied().unwrap_or_default();
                 // To create a session takes about as long as to store three events in batches.
-                PREPARATION + times(REST, counts.len()) + stored(4 * sessions)
+                PREPARATION + times(REST, counts.len()) + stored(*backend, 4 * sessions)
             }
             What::Soak { time } => PREPARATION + *time,
         }
     }
 }
 
-/// So many events, in batches, at ten thousand a second.
-fn stored(events: u64) -> Duration {
-    Duration::from_micros(100).saturating_mul(u32::try_from(events).unwrap_or(u32::MAX))
+/// So many events, in batches: ten thousand a second, or a quarter of it once they no longer fit into
+/// the cache of three members.
+fn stored(backend: Backend, events: u64) -> Duration {
+    let each = Duration::from_micros(match backend {
+        Backend::Embedded | Backend::Given => 100,
+        Backend::Mongodb => 400,
+    });
+    each.saturating_mul(u32::try_from(events).unwrap_or(u32::MAX))
 }
 
 /// So many rounds of this length, with the warm-up before.

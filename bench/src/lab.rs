@@ -62,7 +62,7 @@ impl Lab {
         Self { service, set: None }
     }
 
-    /// Another one for the same service, with a database of its own.
+    /// Another one for the same binary, with a database of its own if the backend has any.
     pub(crate) async fn beside(&self, backend: Backend) -> anyhow::Result<Self> {
         let mut lab = Self::new(self.service.clone());
         lab.prepare(backend).await?;

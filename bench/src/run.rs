@@ -67,7 +67,7 @@ impl Runner<'_> {
         results: &mut Results,
     ) -> anyhow::Result<()> {
         match step.what {
-            // It starts its own.
+            // It starts two of its own, and an idle one takes CPU time and memory from them.
             What::Growth { .. } => self.lab.end_database(),
             _ => self.lab.prepare(step.backend).await?,
         }

@@ -105,10 +105,16 @@ fn stream(it: &Stream) -> Vec<Figure> {
 }
 
 fn growth(it: &Growth) -> Vec<Figure> {
-    let Growth { events, grown, .. } = it;
+    let Growth {
+        events,
+        grown,
+        ratio,
+        ..
+    } = it;
     let subject = format!("{} {} with {events} events", grown.backend, grown.workload);
     let mut figures = Figures(subject, Vec::new());
     figures.add("answers/s", grown.rate, More);
+    figures.add("× empty", *ratio, More);
     figures.latency("", &grown.latency_micros);
     figures.memory(grown.memory.as_ref());
     figures.1

@@ -95,7 +95,7 @@ impl Goal {
             }
             Measure::Growth(backend) => {
                 let growth = growth(results, *backend);
-                let ratios = growth.map(|it| it.grown.rate.median / it.empty.rate.median);
+                let ratios = growth.map(|it| it.ratio.median);
                 ratios.min_by(f64::total_cmp)
             }
             Measure::PageOfLongest(backend) => page_of_longest(results, *backend),
@@ -224,14 +224,11 @@ mod tests {
 
     #[test]
     fn growth_is_that_of_the_workload_that_loses_most() {
-        let growth = |workload, grown| Growth {
-            events: 1_000_000,
-            empty: samples::closed(Backend::Embedded, workload, 64, 1_000.0),
-            grown: samples::closed(Backend::Embedded, workload, 64, grown),
-        };
         let mut results = samples::results(Vec::new());
-        results.growth.push(growth(Workload::Append, 950.0));
-        results.growth.push(growth(Workload::Get20, 700.0));
+        results.growth = vec![
+            samples::growth(Workload::Append, 1_000_000, 0.95),
+            samples::growth(Workload::Get20, 1_000_000, 0.7),
+        ];
         let figure = measured(
             "growth, embedded: with 1,000,000 events through empty",
             &results,
@@ -241,13 +238,8 @@ mod tests {
 
     #[test]
     fn a_store_that_has_grown_little_says_nothing_of_growth() {
-        let append = samples::closed(Backend::Embedded, Workload::Append, 64, 1_000.0);
         let mut results = samples::results(Vec::new());
-        results.growth.push(Growth {
-            events: 20_000,
-            empty: append.clone(),
-            grown: append,
-        });
+        results.growth = vec![samples::growth(Workload::Append, 20_000, 1.0)];
         let figure = measured("RSS, embedded, with 1,000,000 events", &results);
         assert_eq!(figure, None);
     }

@@ -4,8 +4,8 @@ use std::iter;
 
 use crate::{
     ceiling::{self, CeilingKind, Drive, Sample},
-    figures::{self, RoundLatency, Spread},
-    measure::{closed::Subject, rounds::Gave},
+    figures::{RoundLatency, Spread, float},
+    measure::{closed::Subject, rounds::RoundFigures},
     results::Ceiling,
 };
 
@@ -35,25 +35,25 @@ impl Ceilings {
         Ok(Self(running))
     }
 
-    /// After a round of the service that gave this.
+    /// After a round of the service.
     pub(super) async fn round(
         &mut self,
         subject: &Subject<'_>,
         connections: usize,
-        gave: Gave,
+        round: RoundFigures,
     ) -> anyhow::Result<()> {
-        let items = figures::float(subject.workload.items());
+        let items = float(subject.workload.items());
         for running in &mut self.0 {
             let drive = Drive {
                 connections,
-                batch: whole(gave.batch.unwrap_or(1.0)),
+                batch: whole(round.batch.unwrap_or(1.0)),
                 time: subject.bench.pace.ceiling_round,
             };
             let sample = running.ceiling.measure(drive).await?;
             eprintln!("    {}: {:.0}/s", running.kind, sample.rate);
-            let own = running.kind.comparable(gave.rate, items);
+            let own = running.kind.comparable(round.rate, items);
             running.samples.push((own, sample));
-            running.batches.push(figures::float(drive.batch));
+            running.batches.push(float(drive.batch));
         }
         Ok(())
     }

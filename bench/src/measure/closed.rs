@@ -25,28 +25,30 @@ impl<'a> Subject<'a> {
         let mut measured = Vec::with_capacity(connections.len());
         for connections in connections {
             let mut ceilings = Ceilings::start(self).await?;
-            let mut rounds = self.warm_up(&target, *connections).await?;
+            let mut rounds = self.warm_up(&target, *connections, "").await?;
             for _ in 0..self.bench.pace.rounds {
-                let gave = rounds.next().await?;
-                ceilings.round(self, *connections, gave).await?;
+                let round = rounds.next().await?;
+                ceilings.round(self, *connections, round).await?;
             }
             measured.push(self.condense(&rounds, ceilings.condense()?)?);
         }
         Ok(measured)
     }
 
-    /// What measures on a store that may have been used for something else already.
+    /// Stores what the workload needs, beside what is there already, and warms up.
     pub(super) async fn warm_up(
         &self,
         target: &'a Target,
         connections: usize,
+        label: &'static str,
     ) -> anyhow::Result<Rounds<'a>> {
         let group = format!("{}-{}-{connections}", self.bench.run, self.workload);
         measure::prepare(target, self.workload.preparation(&group)).await?;
         let source = self.workload.source(&group);
-        Rounds::warm_up(self.bench, target, source, connections).await
+        Rounds::warm_up(self.bench, target, source, connections, label).await
     }
 
+    /// What all rounds gave.
     pub(super) fn condense(
         &self,
         rounds: &Rounds<'_>,

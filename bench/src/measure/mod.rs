@@ -69,11 +69,14 @@ async fn prepare_over(
     connections: usize,
 ) -> anyhow::Result<()> {
     let mut connections = client::connect(&target.urls, connections).await?;
+    let all: u64 = preparation.iter().map(|(_, requests)| requests).sum();
+    let mut before = 0;
     let mut told = Instant::now();
     for (source, requests) in preparation {
         let mut progress = Progress::new(connections.len());
         for part in 1..=TOLD_PARTS {
-            let stop = Stop::Before(requests * part / TOLD_PARTS);
+            let end = requests * part / TOLD_PARTS;
+            let stop = Stop::Before(end);
             let outcome = crate::closed::run(&mut connections, &source, &mut progress, stop)
                 .await
                 .context("cannot prepare the store")?;
@@ -83,10 +86,12 @@ async fn prepare_over(
                 outcome.failures
             );
             if told.elapsed() >= UNTOLD {
-                eprintln!("  prepared: {} %", 100 * part / TOLD_PARTS);
+                let done = before + end;
+                eprintln!("  prepared: {done} of {all} requests");
                 told = Instant::now();
             }
         }
+        before += requests;
     }
     Ok(())
 }

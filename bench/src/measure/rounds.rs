@@ -17,12 +17,12 @@ use crate::{
 struct Round {
     outcome: Outcome,
     cpu: CpuTimes,
-    gave: Gave,
+    figures: RoundFigures,
 }
 
-/// What ceilings are compared with.
+/// What is compared with another round beside it.
 #[derive(Clone, Copy)]
-pub(super) struct Gave {
+pub(super) struct RoundFigures {
     /// Expected answers a second.
     pub(super) rate: f64,
     /// Records in a commit, if there was one.
@@ -37,6 +37,8 @@ pub(super) struct Rounds<'a> {
     connections: Vec<Connection>,
     progress: Progress,
     done: Vec<Round>,
+    /// Tells its rounds from those of another store.
+    label: &'static str,
 }
 
 impl<'a> Rounds<'a> {
@@ -46,6 +48,7 @@ impl<'a> Rounds<'a> {
         target: &'a Target,
         source: Source,
         connections: usize,
+        label: &'static str,
     ) -> anyhow::Result<Self> {
         let mut open = client::connect(&target.urls, connections).await?;
         let mut progress = Progress::new(connections);
@@ -59,6 +62,7 @@ impl<'a> Rounds<'a> {
             connections: open,
             progress,
             done: Vec::with_capacity(bench.pace.rounds),
+            label,
         })
     }
 
@@ -69,7 +73,7 @@ impl<'a> Rounds<'a> {
         source: Source,
         connections: usize,
     ) -> anyhow::Result<Self> {
-        let mut rounds = Self::warm_up(bench, target, source, connections).await?;
+        let mut rounds = Self::warm_up(bench, target, source, connections, "").await?;
         for _ in 0..bench.pace.rounds {
             rounds.next().await?;
         }
@@ -77,7 +81,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// One more.
-    pub(super) async fn next(&mut self) -> anyhow::Result<Gave> {
+    pub(super) async fn next(&mut self) -> anyhow::Result<RoundFigures> {
         let Self {
             bench,
             target,
@@ -85,25 +89,31 @@ impl<'a> Rounds<'a> {
             connections,
             progress,
             done,
+            label,
         } = self;
         let commits = Commits::read(&target.admin).await?;
         let before = target.watched.cpu_times()?;
         let stop = Stop::after(bench.pace.round);
         let outcome = closed::run(connections, source, progress, stop).await?;
         let cpu = target.watched.cpu_times()?.since(before);
-        let gave = Gave {
+        let figures = RoundFigures {
             rate: outcome.rate(),
             batch: Commits::read(&target.admin).await?.mean_since(commits),
         };
         eprintln!(
-            "  {} connections, round {} of {}: {:.0}/s",
+            "  {label}{} connections, round {} of {}: {:.0}/s",
             connections.len(),
             done.len() + 1,
             bench.pace.rounds,
-            gave.rate
+            figures.rate
         );
-        done.push(Round { outcome, cpu, gave });
-        Ok(gave)
+        let round = Round {
+            outcome,
+            cpu,
+            figures,
+        };
+        done.push(round);
+        Ok(figures)
     }
 
     /// Expected answers in all.
@@ -121,7 +131,7 @@ impl<'a> Rounds<'a> {
     }
 
     pub(super) fn rate(&self) -> Spread {
-        Spread::of(self.done.iter().map(|it| it.gave.rate))
+        Spread::of(self.done.iter().map(|it| it.figures.rate))
     }
 
     pub(super) fn latency(&self) -> anyhow::Result<RoundLatency> {
@@ -140,7 +150,7 @@ impl<'a> Rounds<'a> {
 
     /// Records in a commit; `None` if a round had no commit.
     pub(super) fn batch(&self) -> Option<Spread> {
-        let batches: Option<Vec<f64>> = self.done.iter().map(|it| it.gave.batch).collect();
+        let batches: Option<Vec<f64>> = self.done.iter().map(|it| it.figures.batch).collect();
         batches.map(Spread::of)
     }
 }

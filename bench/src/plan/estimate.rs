@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     backend::Backend,
     ceiling::CeilingKind,
+    measure::growth,
     plan::{Pace, Plan, Rates, Step, What},
     workload::View,
 };
@@ -46,7 +47,7 @@ impl Step {
             What::Stream { .. } => PREPARATION + rounds(pace, pace.round),
             What::Growth { workloads, events } => {
                 let each = PREPARATION + rounds(pace, pace.round);
-                stored(*backend, *events) + times(each, 2 * workloads.len())
+                stored(*backend, *events) + growth::CALM + times(each, 2 * workloads.len())
             }
             What::Pages { lengths } => {
                 let views = lengths.len() * View::ALL.len();
@@ -64,8 +65,8 @@ impl Step {
     }
 }
 
-/// So many events, in batches: ten thousand a second, or a quarter of it once they no longer fit into
-/// the cache of three members.
+/// So many events, in batches. On MongoDB as measured with a million, which do not fit into the cache
+/// of members that are started here.
 fn stored(backend: Backend, events: u64) -> Duration {
     let each = Duration::from_micros(match backend {
         Backend::Embedded | Backend::Given => 100,

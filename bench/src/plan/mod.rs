@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
 }
 
-/// One measurement, with a store of its own.
+/// One measurement, with stores of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Step {
     pub(crate) backend: Backend,
@@ -131,7 +131,7 @@ impl Plan {
             ceiling_round: default.ceiling_round,
         };
         let backends = given_or(&wish.backends, &[Backend::Embedded, Backend::Mongodb]);
-        // The parts of a backend together: each database is started once.
+        // The parts of a backend together: most share a database, which starts slowly.
         let steps = backends.into_iter().flat_map(|backend| {
             let parts = parts(backend, wish).into_iter();
             let whats = parts.flat_map(|part| whats(part, wish));

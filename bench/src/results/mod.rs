@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Of this form; a file of another one is refused.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// A run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -186,6 +186,8 @@ pub(crate) struct Growth {
     pub(crate) events: u64,
     pub(crate) empty: Closed,
     pub(crate) grown: Closed,
+    /// The rate of the latter through that of the former, round by round.
+    pub(crate) ratio: Spread,
 }
 
 /// A page of a session in a closed loop.

@@ -9,7 +9,7 @@ use crate::{
     machine::Machine,
     plan::Pace,
     process::Memory,
-    results::{Ceiling, Closed, Cpu, Open, Pages, Results},
+    results::{Ceiling, Closed, Cpu, Growth, Open, Pages, Results},
     workload::{View, Workload},
 };
 
@@ -135,5 +135,15 @@ fn latency(p50: f64) -> RoundLatency {
             p9999: 16.0 * p50,
             max: 20.0 * p50,
         },
+    }
+}
+
+/// A workload on an empty embedded store, and on one with so many events.
+pub(crate) fn growth(workload: Workload, events: u64, ratio: f64) -> Growth {
+    Growth {
+        events,
+        empty: closed(Backend::Embedded, workload, 64, 1_000.0),
+        grown: closed(Backend::Embedded, workload, 64, 1_000.0 * ratio),
+        ratio: Spread::of([ratio]),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn grids(results: &Results) -> Vec<Grid> {
     ]
 }
 
-const GROWTH: [&str; 9] = [
+const GROWTH: [&str; 10] = [
     "workload",
     "events",
     "empty/s",
@@ -41,6 +41,7 @@ const GROWTH: [&str; 9] = [
     "p99 ms",
     "peak MiB",
     "grown through empty",
+    "±",
 ];
 
 fn growth_row(it: &Growth) -> Vec<String> {
@@ -48,6 +49,7 @@ fn growth_row(it: &Growth) -> Vec<String> {
         events,
         empty,
         grown,
+        ratio,
     } = it;
     vec![
         format!("{} {}", empty.backend, empty.workload),
@@ -58,7 +60,8 @@ fn growth_row(it: &Growth) -> Vec<String> {
         cells::plus_minus(&grown.rate),
         cells::millis(grown.latency_micros.all.p99),
         cells::peak(grown.memory.as_ref()),
-        format!("{:.2}", grown.rate.median / empty.rate.median),
+        format!("{:.2}", ratio.median),
+        cells::plus_minus(ratio),
     ]
 }
 

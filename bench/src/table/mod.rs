@@ -106,7 +106,7 @@ mod tests {
     use crate::{
         backend::Backend,
         ceiling::CeilingKind,
-        results::{Closed, Growth, Memories, Remembered, Sample, Soak, samples},
+        results::{Closed, Memories, Remembered, Sample, Soak, samples},
         workload::{View, Workload},
     };
 
@@ -125,11 +125,9 @@ mod tests {
             .open
             .push(samples::open(Backend::Mongodb, 100.0, 500.0));
         results.pages.push(samples::pages(100, View::First, 500.0));
-        results.growth.push(Growth {
-            events: 1_000_000,
-            empty: results.closed[0].clone(),
-            grown: results.closed[0].clone(),
-        });
+        results
+            .growth
+            .push(samples::growth(Workload::Append, 1_000_000, 0.9));
         results.memory.push(Memories {
             backend: Backend::Mongodb,
             what: Remembered::Lanes,
